@@ -1,0 +1,15 @@
+//! Values that every layer uses: no I/O, no clock, no protocol state.
+
+pub mod bencode;
+pub mod bitfield;
+pub mod compact;
+pub mod hash;
+pub mod have_log;
+pub mod id;
+pub mod layout;
+pub mod magnet;
+pub mod metainfo;
+pub mod rate;
+pub mod run;
+pub mod safe_path;
+pub mod selection;

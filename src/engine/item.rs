@@ -1,0 +1,165 @@
+//! One item of a run: what it asks for, what it reports, how it can fail.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::base::magnet::Magnet;
+use crate::base::metainfo::{Info, Metainfo};
+use crate::base::selection::Selection;
+use crate::swarm::action::Snapshot;
+
+/// Names an item for the whole run; the command line counts them from 1.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct ItemKey(pub u32);
+
+/// Where an item's metadata comes from.
+#[derive(Clone, Debug)]
+pub enum ItemSource {
+    Torrent(Arc<Metainfo>),
+    Magnet(Magnet),
+}
+
+/// What is to become of an item.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Goal {
+    /// Fetch the info dictionary, report it as [`Event::Metadata`], and end.
+    Metadata,
+    /// Download and verify; then, if asked, seed until the first of these is reached.
+    Download { seed_ratio: Option<f64>, seed_time: Option<Duration> },
+    /// Serve what is on disk, without fetching anything.
+    Seed { ratio: Option<f64>, time: Option<Duration> },
+}
+
+/// How far data on disk is believed (`--check`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum CheckMode {
+    /// Intact resume data whose sizes and times match, else hash the files that exist.
+    #[default]
+    Quick,
+    /// Hash everything.
+    Full,
+    /// Neither believe nor hash: fetch all.
+    None,
+}
+
+/// One torrent to work on.
+#[derive(Clone, Debug)]
+pub struct Item {
+    pub source: ItemSource,
+    pub goal: Goal,
+    /// The output folder; made if missing.
+    pub dir: PathBuf,
+    /// Another name for the single file or the top folder (`--output`).
+    pub name: Option<String>,
+    pub selection: Selection,
+    pub check: CheckMode,
+    /// Go on where something of a foreign make stands in the way.
+    pub overwrite: bool,
+    /// Announce to these too, each a tier of its own.
+    pub trackers: Vec<String>,
+    /// Ignore the trackers of the source (those in `trackers` stay).
+    pub no_trackers: bool,
+    /// HOST:PORT to call.
+    pub peers: Vec<String>,
+    /// Give up if the metadata is not here in time.
+    pub metadata_timeout: Option<Duration>,
+    /// Give up if no payload comes for so long.
+    pub stall_timeout: Option<Duration>,
+}
+
+/// The phase of an item, in the order in which they usually come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Stage {
+    #[default]
+    Queued,
+    /// Looking for peers and metadata.
+    Resolving,
+    /// Hashing what is on disk.
+    Checking,
+    Downloading,
+    /// Making sure that the disk has it all, and giving the files their names.
+    Finishing,
+    Seeding,
+    /// Saving state and telling trackers.
+    Stopping,
+    Done,
+    Failed,
+}
+
+/// What happens to an item. [`Event::Done`] or [`Event::Failed`] is the last of each.
+#[derive(Clone, Debug)]
+pub enum Event {
+    Stage(Stage),
+    /// The metadata is known (at once for a .torrent) and the selection has been applied.
+    Metadata {
+        info: Arc<Info>,
+        selected: Arc<[bool]>,
+    },
+    /// A selected file is whole, verified and has its final name.
+    File {
+        index: usize,
+        path: PathBuf,
+    },
+    /// All that was selected is complete; the file or top folder stands at `path`. With a seeding goal more stages follow.
+    Complete {
+        path: PathBuf,
+    },
+    /// Something that a person may want to know and that does not end the item (tracker said ..., resume data damaged).
+    Warning(String),
+    /// Over, with its goal reached; for a [`Goal::Metadata`] too.
+    Done,
+    Failed(Failure),
+}
+
+/// Why an item ended short of its goal: one line that says what, on what, why.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    pub kind: FailureKind,
+    pub message: String,
+}
+
+/// What kind of failure, for exit codes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum FailureKind {
+    Other,
+    /// Nothing selected.
+    NothingSelected,
+    Stalled,
+    Network,
+    /// Stopped on request before it was complete; state is saved.
+    Stopped,
+    NoMetadata,
+    NoSpace,
+    InUse,
+    Occupied,
+    FileIo,
+    NotATorrent,
+    Refused,
+    BadMagnet,
+    Verification,
+}
+
+/// A moment of an item, for displays; sampled, never queued.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    pub stage: Stage,
+    /// From the metadata, else the magnet's `dn`.
+    pub name: Option<String>,
+    pub swarm: Snapshot,
+    /// Bytes hashed and to hash, while checking.
+    pub checked: Option<(u64, u64)>,
+    /// Payload bytes a second over the last seconds.
+    pub down_rate: u64,
+    pub up_rate: u64,
+    /// Trackers that answered, and all.
+    pub trackers: (u32, u32),
+    /// DHT nodes in the table.
+    pub dht_nodes: u32,
+    /// One entry per cell of a piece strip is made from this: verified pieces, one bit each (empty before metadata).
+    pub pieces: Arc<[u64]>,
+    /// Our listen address, once there is one.
+    pub listening: Option<SocketAddr>,
+}

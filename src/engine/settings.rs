@@ -1,0 +1,42 @@
+//! Settings of a whole run, shared by all its items.
+
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+/// What one engine is started with.
+#[derive(Clone, Debug)]
+pub struct EngineSettings {
+    /// Listen port or ports to try; `None`: any free one.
+    pub port: Option<RangeInclusive<u16>>,
+    /// Connections an item, at most.
+    pub max_peers: u32,
+    /// Bytes of piece buffers of the whole run, at most.
+    pub memory: u64,
+    /// Resume data, kept metadata and locks; `None` keeps nothing.
+    pub state_dir: Option<PathBuf>,
+    pub dht: bool,
+    /// HOST:PORT beside the well-known routers; an empty list means those alone.
+    pub dht_bootstrap: Vec<String>,
+    pub pex: bool,
+    pub lsd: bool,
+    pub web_seeds: bool,
+    /// What HTTP requests call us.
+    pub user_agent: String,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        EngineSettings {
+            port: None,
+            max_peers: 80,
+            memory: 64 << 20,
+            state_dir: None,
+            dht: true,
+            dht_bootstrap: Vec::new(),
+            pex: true,
+            lsd: true,
+            web_seeds: true,
+            user_agent: concat!("rtorrent-cli/", env!("CARGO_PKG_VERSION")).into(),
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Protocol machines without I/O: bytes and time in, bytes and events out.
+
+pub mod dht;
+pub mod ext;
+pub mod session;
+pub mod tracker;
+pub mod wire;

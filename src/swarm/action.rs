@@ -1,0 +1,199 @@
+//! What a torrent takes in and what it wants done.
+//!
+//! `Torrent::on_*` take events with the time, [`Action`]s come out of `Torrent::poll_action` until it is empty. The
+//! engine carries them out; the simulator plays them.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::base::bitfield::Bitfield;
+use crate::base::have_log::HaveLog;
+use crate::base::id::PeerId;
+use crate::base::layout::Layout;
+use crate::base::run::{Run, RunBuffer};
+use crate::proto::session::PeerCommand;
+
+/// Names one connection (or one attempt) for the life of the torrent; never used again.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct PeerKey(pub u64);
+
+/// Who told us of an address.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum Source {
+    /// `--peer`, `x.pe`: the user named it.
+    User,
+    Tracker,
+    Dht,
+    Pex,
+    Lsd,
+    /// It called us.
+    Incoming,
+    /// It worked in an earlier run.
+    Resume,
+}
+
+/// What the torrent wants done. Actions are carried out in order.
+#[derive(Debug)]
+pub enum Action {
+    /// Connect and shake hands; answer with `on_connected` or `on_dial_failed`.
+    Dial {
+        peer: PeerKey,
+        addr: SocketAddr,
+    },
+    /// Give up a dial that is under way.
+    AbortDial {
+        peer: PeerKey,
+    },
+    /// Say this to that session.
+    Peer {
+        peer: PeerKey,
+        command: PeerCommand,
+    },
+    Disk(DiskJob),
+    /// The info dictionary, whose hash has been checked. The engine parses it, opens the files, checks what is on disk
+    /// and answers with [`Command::Start`].
+    MetadataComplete {
+        info: Vec<u8>,
+    },
+    /// Every selected piece is verified and written.
+    Complete,
+    /// More addresses would help: ask trackers at their min interval, and the DHT.
+    WantPeers,
+    /// Every address of this torrent that a peer has closed on is worth no more: said once a failed piece proves it.
+    Banned {
+        addr: SocketAddr,
+    },
+}
+
+/// What the engine tells the torrent.
+#[derive(Debug)]
+pub enum Command {
+    /// Metadata and files are there: download.
+    Start(Start),
+    /// The user's selection changed, or files were unselected: the pieces that are wanted from now on.
+    Want(Bitfield),
+    /// Stop asking: recall all leases, spill what is open; then [`DiskJob::Spill`]s, and nothing after them.
+    Stop,
+    /// Upload slots: 0 uploads nothing.
+    UploadSlots(u32),
+}
+
+/// All that a torrent needs to begin with pieces.
+#[derive(Debug)]
+pub struct Start {
+    pub layout: Arc<Layout>,
+    /// The info dictionary as it was hashed, for BEP 9.
+    pub info: Arc<[u8]>,
+    /// SHA-1 of each piece (BEP 3, "pieces").
+    pub hashes: Arc<[[u8; 20]]>,
+    /// What is verified on disk already; also in `log`.
+    pub have: Bitfield,
+    pub log: Arc<HaveLog>,
+    /// Pieces to fetch.
+    pub want: Bitfield,
+    /// Blocks of open pieces that lie unverified on disk from an earlier run.
+    pub spilled: Vec<SpilledPiece>,
+}
+
+/// An open piece whose blocks lie unverified at their place on disk.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SpilledPiece {
+    pub piece: u32,
+    /// One bit a block.
+    pub blocks: Bitfield,
+}
+
+/// Work for the disk threads. Each job is answered by one [`DiskOutcome`], in any order.
+#[derive(Debug)]
+pub enum DiskJob {
+    /// A piece that is wholly in memory: hash it, and if it is right write it. `runs` cover the piece in order without
+    /// gap or overlap.
+    Finish { piece: u32, hash: [u8; 20], runs: Vec<RunBuffer> },
+    /// Write the blocks that `have` marks to their place, unverified, and give the memory back.
+    Spill { piece: u32, runs: Vec<RunBuffer> },
+    /// Read blocks that were spilled back into memory: the buffers come back with `have` set.
+    Load { piece: u32, runs: Vec<RunBuffer>, blocks: Bitfield },
+}
+
+/// What became of a [`DiskJob`].
+#[derive(Debug)]
+pub enum DiskOutcome {
+    /// The hash was right and every byte is written (not necessarily synced). Buffers come back for use again.
+    Verified {
+        piece: u32,
+        runs: Vec<RunBuffer>,
+    },
+    /// The hash was wrong; nothing was written. The bytes come back, for blame.
+    Mismatch {
+        piece: u32,
+        runs: Vec<RunBuffer>,
+    },
+    Spilled {
+        piece: u32,
+        runs: Vec<RunBuffer>,
+    },
+    Loaded {
+        piece: u32,
+        runs: Vec<RunBuffer>,
+    },
+    /// The file system refused. The torrent stops asking for more; the engine ends the item with the error.
+    Failed {
+        piece: u32,
+        runs: Vec<RunBuffer>,
+    },
+}
+
+/// What a handshake told of a peer.
+#[derive(Clone, Debug)]
+pub struct Connected {
+    pub addr: SocketAddr,
+    pub peer_id: PeerId,
+    /// It dialled us; `addr` has then its ephemeral port.
+    pub incoming: bool,
+    /// It set the fast extension's bit (BEP 6).
+    pub fast: bool,
+    /// It set the extension protocol's bit (BEP 10).
+    pub extended: bool,
+}
+
+/// Why a dial came to nothing, as far as it matters for calling again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DialFailure {
+    Refused,
+    TimedOut,
+    /// The handshake was for another torrent or not BitTorrent at all.
+    WrongHandshake,
+    /// It was ourselves.
+    Ourselves,
+    /// Nothing on this machine leads there (no such address family, no route).
+    Unreachable,
+}
+
+/// A moment of the torrent, for progress displays. Cheap to make; all sizes in bytes.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Snapshot {
+    pub wanted_bytes: u64,
+    pub done_bytes: u64,
+    pub pieces: u32,
+    pub pieces_done: u32,
+    /// Payload received and sent in this run.
+    pub downloaded: u64,
+    pub uploaded: u64,
+    /// Bytes that had to be thrown away: failed hashes, duplicates of the endgame.
+    pub wasted: u64,
+    pub connected: u32,
+    pub dialling: u32,
+    pub known: u32,
+    /// Connected peers that have us unchoked.
+    pub unchoked_us: u32,
+    pub seeds: u32,
+    /// (have, of) metadata pieces, while that is the phase.
+    pub metadata: Option<(u32, u32)>,
+    /// Memory of open pieces and leases.
+    pub staged_bytes: u64,
+}
+
+/// Which of a piece's blocks a run holds; used by staging and by tests.
+pub fn blocks_of(run: &Run) -> std::ops::Range<u32> {
+    run.first..run.first + run.count
+}

@@ -1,0 +1,5 @@
+//! A torrent without I/O: the single owner of all decisions about what to fetch from whom and what to serve.
+
+pub mod action;
+
+pub use action::{Action, Command, DiskJob, DiskOutcome, PeerKey, Source};

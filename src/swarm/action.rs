@@ -140,7 +140,27 @@ pub enum DiskOutcome {
     Failed {
         piece: u32,
         runs: Vec<RunBuffer>,
+        error: DiskFailure,
     },
+}
+
+/// Why the file system refused: one line that names the path.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct DiskFailure {
+    pub kind: DiskFailureKind,
+    pub message: String,
+}
+
+/// Who must act on a [`DiskFailure`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum DiskFailureKind {
+    /// The file system (or a quota) is full.
+    NoSpace,
+    /// Something of a foreign make stands where a file belongs.
+    Occupied,
+    /// Anything else: permissions, a link in the way, a file that shrank, a broken disk.
+    Io,
 }
 
 /// What a handshake told of a peer.

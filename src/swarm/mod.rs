@@ -2,4 +2,4 @@
 
 pub mod action;
 
-pub use action::{Action, Command, DiskJob, DiskOutcome, PeerKey, Source};
+pub use action::{Action, Command, DiskFailure, DiskFailureKind, DiskJob, DiskOutcome, PeerKey, Source};

@@ -1,0 +1,578 @@
+//! The info dictionary: what is hashed, and what the swarm agrees on.
+
+use std::sync::Arc;
+
+use super::{FileEntry, Info, MetainfoError};
+use crate::base::bencode::{Dict, Limits, Value};
+use crate::base::hash::{sha1, sha256};
+use crate::base::id::{InfoHashV1, InfoHashV2, TorrentId};
+use crate::base::layout::Layout;
+use crate::base::safe_path::{PathMender, SafePath, mend_name};
+
+/// The longest piece that is taken: every peer that sends one needs it in memory.
+const MAX_PIECE_LENGTH: u64 = 1 << 29;
+
+/// Files and folders of one torrent.
+const MAX_ENTRIES: usize = 1_000_000;
+
+impl Info {
+    /// Reads an info dictionary by itself, as it comes from peers (BEP 9).
+    ///
+    /// # Errors
+    /// [`MetainfoError::NotATorrent`] where it is no info dictionary, or more than one value;
+    /// [`MetainfoError::Refused`] where it is one that is not run, with the first reason.
+    pub fn parse(raw: &[u8]) -> Result<Info, MetainfoError> {
+        let (value, consumed) = Value::parse(raw, Limits::TORRENT)?;
+        if consumed < raw.len() {
+            return Err(not_a_torrent("something follows its info dictionary"));
+        }
+        Info::read(value)
+    }
+
+    /// Reads the value of `info`, which has passed the guard.
+    pub(super) fn read(value: Value) -> Result<Info, MetainfoError> {
+        let dict = value.as_dict().ok_or_else(|| not_a_torrent("its info is no dictionary"))?;
+        refuse_duplicates(dict)?;
+        let fields = InfoFields::read(dict);
+        let pieces = fields.v1_pieces()?;
+        let piece_length = fields.piece_length()?;
+        let raw_name = fields.name_utf8.or(fields.name).ok_or_else(|| not_a_torrent("its info has no name"))?;
+        let name = mend_name(raw_name).ok_or_else(|| refused("nothing usable is left of its name"))?;
+        let (single_file, files) = match (fields.files, fields.length) {
+            (Some(files), _) => (false, many_files(raw_name, &name, files)?),
+            (None, Some(length)) => (true, vec![one_file(&name, length)?]),
+            (None, None) => return Err(refused("it has no files")),
+        };
+        check_sizes(&files, piece_length, pieces)?;
+        Ok(Info {
+            id: fields.id(value.raw()),
+            name,
+            layout: Arc::new(Layout::v1(piece_length, files.iter().map(|file| (file.length, file.pad)))),
+            hashes: pieces.as_chunks().0.into(),
+            private: fields.private,
+            files,
+            single_file,
+            raw: value.raw().into(),
+        })
+    }
+}
+
+/// The keys that are looked at, of whatever type they came in.
+#[derive(Default)]
+struct InfoFields<'a> {
+    name: Option<&'a [u8]>,
+    name_utf8: Option<&'a [u8]>,
+    piece_length: Option<Value<'a>>,
+    pieces: Option<Value<'a>>,
+    length: Option<Value<'a>>,
+    files: Option<Value<'a>>,
+    private: bool,
+    meta_version: Option<i64>,
+    file_tree: bool,
+}
+
+impl<'a> InfoFields<'a> {
+    fn read(dict: Dict<'a>) -> Self {
+        let mut fields = InfoFields::default();
+        for (key, value) in dict.iter() {
+            match key {
+                b"name" => fields.name = value.as_bytes(),
+                b"name.utf-8" => fields.name_utf8 = utf8_bytes(value),
+                b"piece length" => fields.piece_length = Some(value),
+                b"pieces" => fields.pieces = Some(value),
+                b"length" => fields.length = Some(value),
+                b"files" => fields.files = Some(value),
+                b"private" => fields.private = value.as_int().is_some_and(|private| private != 0),
+                b"meta version" => fields.meta_version = value.as_int(),
+                b"file tree" => fields.file_tree = value.as_dict().is_some(),
+                _ => {}
+            }
+        }
+        fields
+    }
+
+    /// The piece hashes in a row; each is 20 bytes.
+    fn v1_pieces(&self) -> Result<&'a [u8], MetainfoError> {
+        let Some(pieces) = self.pieces else {
+            return Err(if self.file_tree || self.meta_version.is_some_and(|version| version >= 2) {
+                refused("it is for BitTorrent v2 alone (BEP 52), which is not supported yet")
+            } else {
+                not_a_torrent("its info has no pieces")
+            });
+        };
+        let pieces = pieces.as_bytes().ok_or_else(|| not_a_torrent("its pieces are no string"))?;
+        if pieces.len() % 20 != 0 {
+            return Err(refused(format!("its pieces string has {} bytes, no multiple of 20", pieces.len())));
+        }
+        Ok(pieces)
+    }
+
+    fn piece_length(&self) -> Result<u32, MetainfoError> {
+        let value = self.piece_length.ok_or_else(|| not_a_torrent("its info has no piece length"))?;
+        if !value.is_int() {
+            return Err(not_a_torrent("its piece length is no number"));
+        }
+        match (value.as_int(), value.as_u64()) {
+            (_, Some(0)) => Err(refused("its piece length is 0")),
+            (_, Some(length @ 1..=MAX_PIECE_LENGTH)) => Ok(length as u32),
+            (Some(length), None) => Err(refused(format!("its piece length is negative ({length})"))),
+            _ => Err(refused(format!(
+                "its piece length ({}) is beyond {} MiB",
+                String::from_utf8_lossy(&value.raw()[1..value.raw().len() - 1]),
+                MAX_PIECE_LENGTH >> 20
+            ))),
+        }
+    }
+
+    /// v1, with the v2 hash beside it where the dictionary describes both (BEP 52, "hybrid").
+    fn id(&self, raw: &[u8]) -> TorrentId {
+        let v1 = InfoHashV1(sha1(raw));
+        let hybrid = self.file_tree && self.meta_version == Some(2);
+        match hybrid.then(|| InfoHashV2(sha256(raw))) {
+            Some(v2) => TorrentId::new(Some(v1), Some(v2)).expect("two hashes"),
+            None => TorrentId::from_v1(v1),
+        }
+    }
+}
+
+fn one_file(name: &str, length: Value) -> Result<FileEntry, MetainfoError> {
+    let path = SafePath::new(name).expect("a mended name is safe");
+    Ok(FileEntry { path, length: file_length(Some(length), 1)?, pad: false })
+}
+
+/// `top` is the raw name of the top folder, `name` the mended one.
+fn many_files(top: &[u8], name: &str, files: Value) -> Result<Vec<FileEntry>, MetainfoError> {
+    let list = files.as_list().ok_or_else(|| not_a_torrent("its files are no list"))?;
+    let mut mender = PathMender::new();
+    let mut entries = Vec::new();
+    let mut path = Vec::new();
+    for (nth, file) in (1..).zip(list.iter()) {
+        let dict = file.as_dict().ok_or_else(|| not_a_torrent(format!("its file {nth} is no dictionary")))?;
+        let fields = FileFields::read(dict)?;
+        path.clear();
+        fields.components(&mut path, nth)?;
+        let pad = fields.link || fields.pad || is_padding_by_name(&path);
+        let length = if fields.link { 0 } else { file_length(fields.length, nth)? };
+        let safe = if pad {
+            // Never stored, so it takes no name from a file.
+            SafePath::new(&format!("{name}/.pad/{nth}"))
+        } else if path.iter().any(|raw| mend_name(raw).is_some()) {
+            mender.mend(std::iter::once(top).chain(path.iter().copied()))
+        } else {
+            None
+        };
+        let safe = safe.ok_or_else(|| refused(format!("nothing usable is left of the name of its file {nth}")))?;
+        entries.push(FileEntry { path: safe, length, pad });
+        if entries.len() + mender.folders() as usize > MAX_ENTRIES {
+            return Err(refused(format!("it has more than {MAX_ENTRIES} files and folders")));
+        }
+    }
+    entries.shrink_to_fit();
+    Ok(entries)
+}
+
+/// One dictionary of `files`.
+#[derive(Default)]
+struct FileFields<'a> {
+    length: Option<Value<'a>>,
+    path: Option<Value<'a>>,
+    path_utf8: Option<Value<'a>>,
+    pad: bool,
+    link: bool,
+}
+
+impl<'a> FileFields<'a> {
+    fn read(dict: Dict<'a>) -> Result<Self, MetainfoError> {
+        refuse_duplicates(dict)?;
+        let mut fields = FileFields::default();
+        for (key, value) in dict.iter() {
+            match key {
+                b"length" => fields.length = Some(value),
+                b"path" => fields.path = Some(value),
+                b"path.utf-8" => fields.path_utf8 = Some(value),
+                b"attr" => {
+                    let attributes = value.as_bytes().unwrap_or_default();
+                    fields.pad = attributes.contains(&b'p');
+                    fields.link = attributes.contains(&b'l');
+                }
+                _ => {}
+            }
+        }
+        Ok(fields)
+    }
+
+    /// Adds the components of the path; `path.utf-8` wins where all of it is UTF-8. Padding needs no path (BEP 47).
+    fn components(&self, path: &mut Vec<&'a [u8]>, nth: usize) -> Result<(), MetainfoError> {
+        let start = path.len();
+        if let Some(list) = self.path_utf8.and_then(|value| value.as_list()) {
+            path.extend(list.iter().map_while(utf8_bytes));
+            if path.len() > start && path.len() - start == list.iter().count() {
+                return Ok(());
+            }
+            path.truncate(start);
+        }
+        let Some(value) = self.path else {
+            return if self.pad || self.link { Ok(()) } else { Err(no_path(nth)) };
+        };
+        for component in value.as_list().ok_or_else(|| no_path(nth))?.iter() {
+            path.push(component.as_bytes().ok_or_else(|| no_path(nth))?);
+        }
+        Ok(())
+    }
+}
+
+/// What padding was called before BEP 47 gave it an attribute, and is still called beside it.
+fn is_padding_by_name(path: &[&[u8]]) -> bool {
+    match path {
+        [b".pad", length] => !length.is_empty() && length.iter().all(u8::is_ascii_digit),
+        [.., name] => name.starts_with(b"_____padding_file_"),
+        [] => false,
+    }
+}
+
+fn check_sizes(files: &[FileEntry], piece_length: u32, pieces: &[u8]) -> Result<(), MetainfoError> {
+    if files.iter().all(|file| file.pad) {
+        return Err(refused("it has no files"));
+    }
+    let total = files.iter().try_fold(0u64, |sum, file| sum.checked_add(file.length));
+    let total = total.filter(|&total| total <= i64::MAX as u64).ok_or_else(|| refused("its file sizes overflow"))?;
+    let expected = total.div_ceil(piece_length.into());
+    let found = pieces.len() as u64 / 20;
+    if found != expected {
+        return Err(refused(format!("its pieces string has {found} hashes where its files make {expected} pieces")));
+    }
+    Ok(())
+}
+
+fn file_length(value: Option<Value>, nth: usize) -> Result<u64, MetainfoError> {
+    let value = value.filter(Value::is_int).ok_or_else(|| not_a_torrent(format!("its file {nth} has no length")))?;
+    match (value.as_int(), value.as_u64()) {
+        (_, Some(length)) => Ok(length),
+        (Some(_), None) => Err(refused(format!("its file {nth} has a negative length"))),
+        (None, None) => Err(refused("its file sizes overflow")),
+    }
+}
+
+fn refuse_duplicates(dict: Dict) -> Result<(), MetainfoError> {
+    match dict.duplicate_key() {
+        Some(key) => Err(refused(format!("the key {:?} stands twice in its info", String::from_utf8_lossy(key)))),
+        None => Ok(()),
+    }
+}
+
+fn utf8_bytes(value: Value<'_>) -> Option<&[u8]> {
+    value.as_str().map(str::as_bytes)
+}
+
+fn no_path(nth: usize) -> MetainfoError {
+    not_a_torrent(format!("its file {nth} has no path"))
+}
+
+fn refused(reason: impl Into<String>) -> MetainfoError {
+    MetainfoError::Refused(reason.into())
+}
+
+fn not_a_torrent(reason: impl Into<String>) -> MetainfoError {
+    MetainfoError::NotATorrent(reason.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bencode, with what is given in place of a field or beside the others.
+    struct Torrent {
+        fields: Vec<(&'static str, Vec<u8>)>,
+    }
+
+    fn string(bytes: &[u8]) -> Vec<u8> {
+        [format!("{}:", bytes.len()).as_bytes(), bytes].concat()
+    }
+
+    fn list(items: &[Vec<u8>]) -> Vec<u8> {
+        [b"l", &items.concat()[..], b"e"].concat()
+    }
+
+    fn dict(fields: &[(&str, Vec<u8>)]) -> Vec<u8> {
+        let body: Vec<u8> =
+            fields.iter().flat_map(|(key, value)| [string(key.as_bytes()), value.clone()].concat()).collect();
+        [b"d", &body[..], b"e"].concat()
+    }
+
+    fn file(length: i64, path: &[&[u8]]) -> Vec<(&'static str, Vec<u8>)> {
+        let path: Vec<_> = path.iter().map(|part| string(part)).collect();
+        vec![("length", format!("i{length}e").into_bytes()), ("path", list(&path))]
+    }
+
+    impl Torrent {
+        /// One file of 40,000 bytes in two pieces of 32 KiB.
+        fn single() -> Self {
+            Torrent {
+                fields: vec![
+                    ("length", b"i40000e".to_vec()),
+                    ("name", string(b"a.bin")),
+                    ("piece length", b"i32768e".to_vec()),
+                    ("pieces", string(&[7; 40])),
+                ],
+            }
+        }
+
+        /// `files` in a folder `top`; one piece if they have any bytes.
+        fn multi(files: &[Vec<(&str, Vec<u8>)>], pieces: usize) -> Self {
+            let files: Vec<_> = files.iter().map(|file| dict(file)).collect();
+            let mut torrent =
+                Torrent::single().with("name", string(b"top")).with("pieces", string(&vec![7; 20 * pieces]));
+            torrent.fields.retain(|(key, _)| *key != "length");
+            torrent.with("files", list(&files))
+        }
+
+        fn with(mut self, key: &'static str, value: impl Into<Vec<u8>>) -> Self {
+            match self.fields.iter_mut().find(|(name, _)| *name == key) {
+                Some((_, old)) => *old = value.into(),
+                None => self.fields.push((key, value.into())),
+            }
+            self
+        }
+
+        fn without(mut self, key: &str) -> Self {
+            self.fields.retain(|(name, _)| *name != key);
+            self
+        }
+
+        fn raw(&self) -> Vec<u8> {
+            dict(&self.fields)
+        }
+
+        fn parse(&self) -> Result<Info, MetainfoError> {
+            Info::parse(&self.raw())
+        }
+
+        fn refusal(&self) -> String {
+            match self.parse() {
+                Err(MetainfoError::Refused(reason)) => reason,
+                other => panic!("{other:?}"),
+            }
+        }
+
+        fn no_torrent(&self) -> String {
+            match self.parse() {
+                Err(MetainfoError::NotATorrent(reason)) => reason,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    fn paths(info: &Info) -> Vec<String> {
+        info.files.iter().map(|file| file.path.to_string()).collect()
+    }
+
+    #[test]
+    fn a_single_file() {
+        let info = Torrent::single().parse().unwrap();
+        assert!(info.single_file && !info.private);
+        assert_eq!((&info.name[..], paths(&info)), ("a.bin", vec!["a.bin".to_owned()]));
+        assert_eq!((info.layout.total(), info.layout.pieces(), info.layout.piece_len(1)), (40_000, 2, 7_232));
+        assert_eq!(*info.hashes, [[7; 20]; 2]);
+    }
+
+    #[test]
+    fn several_files_stand_in_their_folder_in_order() {
+        let files = [file(1, &[b"x"]), file(0, &[b"sub", b"empty"]), file(2, &[b"sub", b"y"])];
+        let info = Torrent::multi(&files, 1).parse().unwrap();
+        assert_eq!(paths(&info), ["top/x", "top/sub/empty", "top/sub/y"]);
+        assert!(!info.single_file);
+        assert_eq!(info.stored_size(), 3);
+        let one_in_a_folder = Torrent::multi(&[file(1, &[b"x"])], 1).parse().unwrap();
+        assert!(!one_in_a_folder.single_file);
+    }
+
+    #[test]
+    fn the_hash_is_that_of_the_bytes_as_they_came() {
+        let mut torrent = Torrent::single().with("zz", "d1:bi1e1:ai2ee").with("1st", "i1e");
+        torrent.fields.reverse();
+        let (raw, info) = (torrent.raw(), torrent.parse().unwrap());
+        assert_eq!(info.id, TorrentId::from_v1(InfoHashV1(sha1(&raw))));
+        assert_eq!(*info.raw, raw[..]);
+    }
+
+    #[test]
+    fn files_without_bytes_need_no_pieces() {
+        let empty = Torrent::single().with("length", "i0e").with("pieces", "0:").parse().unwrap();
+        assert_eq!((empty.layout.pieces(), empty.hashes.len(), empty.stored_size()), (0, 0, 0));
+        assert!(Torrent::multi(&[file(0, &[b"x"]), file(0, &[b"y"])], 0).parse().is_ok());
+    }
+
+    #[test]
+    fn private_is_any_number_but_zero() {
+        for (value, private) in [("i1e", true), ("i0e", false), ("1:1", false)] {
+            assert_eq!(Torrent::single().with("private", value).parse().unwrap().private, private);
+        }
+    }
+
+    #[test]
+    fn padding_is_known_by_attribute_and_by_name() {
+        let mut by_attribute = file(10, &[b"any"]);
+        by_attribute.push(("attr", string(b"xp")));
+        let no_path = vec![("attr", string(b"p")), ("length", b"i10e".to_vec())];
+        let files = [
+            file(1, &[b"x"]),
+            by_attribute,
+            no_path,
+            file(10, &[b".pad", b"10"]),
+            file(10, &[b"_____padding_file_0_if you can see this"]),
+            file(10, &[b".pad", b"notes.txt"]),
+            file(10, &[b"any"]),
+        ];
+        let info = Torrent::multi(&files, 1).parse().unwrap();
+        let pads: Vec<_> = info.files.iter().map(|file| file.pad).collect();
+        assert_eq!(pads, [false, true, true, true, true, false, false]);
+        assert!(info.layout.files()[1].pad);
+        assert_eq!((info.layout.total(), info.stored_size()), (61, 21));
+        assert_eq!(info.stored_files().map(|(index, _)| index).collect::<Vec<_>>(), [0, 5, 6]);
+        assert_eq!(paths(&info)[6], "top/any", "padding takes no name from a file");
+    }
+
+    #[test]
+    fn a_link_has_no_bytes_and_is_never_made() {
+        let link = vec![
+            ("attr", string(b"l")),
+            ("path", list(&[string(b"l")])),
+            ("symlink path", list(&[string(b".."), string(b"x")])),
+        ];
+        let info = Torrent::multi(&[file(1, &[b"x"]), link], 1).parse().unwrap();
+        assert!(info.files[1].pad && info.files[1].length == 0);
+    }
+
+    #[test]
+    fn utf8_keys_win_where_they_are_utf8() {
+        let mut good = file(1, &[b"caf\xe9"]);
+        good.push(("path.utf-8", list(&[string("café".as_bytes())])));
+        let mut bad = file(1, &[b"plain"]);
+        bad.push(("path.utf-8", list(&[string(b"ok"), string(b"\xff")])));
+        let mut none = file(1, &[b"other"]);
+        none.push(("path.utf-8", b"le".to_vec()));
+        let torrent = Torrent::multi(&[good, bad, none], 1).with("name.utf-8", string("häus".as_bytes()));
+        assert_eq!(paths(&torrent.parse().unwrap()), ["häus/café", "häus/plain", "häus/other"]);
+        assert_eq!(Torrent::single().with("name.utf-8", string(b"\xff")).parse().unwrap().name, "a.bin");
+    }
+
+    #[test]
+    fn names_that_are_not_utf8_are_mended() {
+        let info = Torrent::multi(&[file(1, &[b"\xe9"]), file(1, &[b"\xe8"])], 1)
+            .with("name", string(b"t\xff"))
+            .parse()
+            .unwrap();
+        assert!(info.name.starts_with("t\u{fffd}~"), "{}", info.name);
+        assert!(paths(&info).iter().all(|path| path.starts_with(&format!("{}/", info.name))));
+        assert_ne!(info.files[0].path, info.files[1].path);
+    }
+
+    #[test]
+    fn names_that_would_leave_the_folder_are_mended_or_refused() {
+        let info = Torrent::single().with("name", string(b"../../etc/passwd")).parse().unwrap();
+        assert!(info.name.starts_with(".._.._etc_passwd~"));
+        let files = [file(1, &[b"..", b"..", b"x"]), file(1, &[b"/etc/passwd"]), file(1, &[b"", b"y"])];
+        let mended = paths(&Torrent::multi(&files, 1).parse().unwrap());
+        assert_eq!((&mended[0][..], &mended[2][..]), ("top/x", "top/y"));
+        assert!(mended[1].starts_with("top/_etc_passwd~"));
+        for name in ["..", ".", ""] {
+            let reason = Torrent::single().with("name", string(name.as_bytes())).refusal();
+            assert_eq!(reason, "nothing usable is left of its name");
+            let reason = Torrent::multi(&[file(1, &[b"x"]), file(1, &[name.as_bytes()])], 1).refusal();
+            assert_eq!(reason, "nothing usable is left of the name of its file 2");
+        }
+    }
+
+    #[test]
+    fn a_hybrid_has_both_hashes_and_runs_as_v1() {
+        let hybrid = Torrent::single().with("meta version", "i2e").with("file tree", "d5:a.bind0:d6:lengthi40000eeee");
+        let (raw, info) = (hybrid.raw(), hybrid.parse().unwrap());
+        assert_eq!((info.id.v1(), info.id.v2()), (Some(InfoHashV1(sha1(&raw))), Some(InfoHashV2(sha256(&raw)))));
+        assert_eq!(info.layout.pieces(), 2);
+        assert_eq!(Torrent::single().with("meta version", "i2e").parse().unwrap().id.v2(), None);
+    }
+
+    #[test]
+    fn v2_alone_is_refused_with_a_plain_word() {
+        let v2 =
+            Torrent::single().without("pieces").without("length").with("meta version", "i2e").with("file tree", "de");
+        assert!(v2.refusal().contains("v2"), "{}", v2.refusal());
+    }
+
+    #[test]
+    fn each_refusal_has_its_reason() {
+        let (single, multi) = (Torrent::single, |files: &[Vec<(&'static str, Vec<u8>)>]| Torrent::multi(files, 1));
+        let size = |size: &str| vec![("length", size.as_bytes().to_vec()), ("path", list(&[string(b"x")]))];
+        let mut pad = file(1, &[b"x"]);
+        pad.push(("attr", string(b"p")));
+        let mut twice = file(1, &[b"x"]);
+        twice.push(("length", b"i2e".to_vec()));
+        for (torrent, reason) in [
+            (single().with("piece length", "i0e"), "its piece length is 0"),
+            (single().with("piece length", "i-1e"), "its piece length is negative (-1)"),
+            (single().with("piece length", "i536870913e"), "its piece length (536870913) is beyond 512 MiB"),
+            (
+                single().with("piece length", "i99999999999999999999e"),
+                "its piece length (99999999999999999999) is beyond 512 MiB",
+            ),
+            (single().with("pieces", string(&[7; 39])), "its pieces string has 39 bytes, no multiple of 20"),
+            (single().with("pieces", string(&[7; 20])), "its pieces string has 1 hashes where its files make 2 pieces"),
+            (single().with("pieces", string(&[7; 60])), "its pieces string has 3 hashes where its files make 2 pieces"),
+            (single().with("length", "i-5e"), "its file 1 has a negative length"),
+            (single().with("length", "i99999999999999999999e"), "its file sizes overflow"),
+            (single().with("length", "i18446744073709551615e"), "its file sizes overflow"),
+            (multi(&[size("i9223372036854775807e"), size("i1e")]), "its file sizes overflow"),
+            (multi(&[size("i18446744073709551615e"), size("i1e")]), "its file sizes overflow"),
+            (single().without("length"), "it has no files"),
+            (multi(&[]), "it has no files"),
+            (multi(&[pad]), "it has no files"),
+            (multi(&[twice]), "the key \"length\" stands twice in its info"),
+        ] {
+            assert_eq!(torrent.refusal(), reason);
+        }
+        let mut twice = Torrent::single();
+        twice.fields.push(("name", string(b"b")));
+        assert_eq!(twice.refusal(), "the key \"name\" stands twice in its info");
+    }
+
+    #[test]
+    fn what_is_no_info_dictionary_says_so() {
+        for (torrent, reason) in [
+            (Torrent::single().without("pieces"), "its info has no pieces"),
+            (Torrent::single().with("pieces", "i1e"), "its pieces are no string"),
+            (Torrent::single().without("piece length"), "its info has no piece length"),
+            (Torrent::single().with("piece length", "1:1"), "its piece length is no number"),
+            (Torrent::single().without("name"), "its info has no name"),
+            (Torrent::single().with("length", "1:1"), "its file 1 has no length"),
+            (Torrent::single().with("files", "i1e"), "its files are no list"),
+            (Torrent::multi(&[vec![("length", b"i1e".to_vec())]], 1), "its file 1 has no path"),
+            (
+                Torrent::multi(&[vec![("length", b"i1e".to_vec()), ("path", b"1:x".to_vec())]], 1),
+                "its file 1 has no path",
+            ),
+            (
+                Torrent::multi(&[vec![("length", b"i1e".to_vec()), ("path", b"li1ee".to_vec())]], 1),
+                "its file 1 has no path",
+            ),
+            (Torrent::multi(&[vec![("path", list(&[string(b"x")]))]], 1), "its file 1 has no length"),
+        ] {
+            assert_eq!(torrent.no_torrent(), reason);
+        }
+        let more = [Torrent::single().raw(), b"x".to_vec()].concat();
+        assert!(matches!(Info::parse(&more), Err(MetainfoError::NotATorrent(_))));
+    }
+
+    #[test]
+    fn cut_anywhere_or_damaged_anywhere_it_never_panics() {
+        let files = [file(1, &[b"x"]), file(20_000, &[b"sub", b"y"])];
+        let raw = Torrent::multi(&files, 1).raw();
+        for at in 0..raw.len() {
+            assert!(Info::parse(&raw[..at]).is_err());
+            for byte in [b'0', b'9', b'e', b'i', b'd', b'l', b':', b'-', 0xff] {
+                let mut damaged = raw.clone();
+                damaged[at] = byte;
+                let _ = Info::parse(&damaged);
+            }
+        }
+    }
+}

@@ -1,6 +1,19 @@
 //! The one front door to SHA-1 and SHA-256: downloads, checks and `create` hash through here and nowhere else.
 //!
 //! A message is a list of slices, since pieces lie in several buffers; the hash is that of the slices joined.
+//!
+//! Batches go through a scheduler ([`lanes`]) to kernels that hash up to sixteen messages side by side in the lanes of
+//! vector registers ([`x86`]); [`choice`] says which kernel for how many messages. Single messages, and machines without
+//! such registers, get the `sha1` and `sha2` crates, by which the tests also judge the kernels.
+
+pub mod choice;
+pub mod lanes;
+#[cfg(test)]
+mod plain;
+mod rounds;
+mod single;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 use sha1::Digest;
 
@@ -21,12 +34,12 @@ pub fn sha256(message: &[u8]) -> Sha256Digest {
 
 /// SHA-1 of each message, in their order. Any number of messages of any lengths; the more of them, the faster.
 pub fn sha1_batch(messages: &[&[&[u8]]]) -> Vec<Sha1Digest> {
-    messages.iter().map(|slices| joined::<sha1::Sha1>(slices).into()).collect()
+    choice::SHA1.hash(SHA1_INITIAL, messages).into_iter().map(sha1_bytes).collect()
 }
 
 /// SHA-256 of each message, in their order. Any number of messages of any lengths; the more of them, the faster.
 pub fn sha256_batch(messages: &[&[&[u8]]]) -> Vec<Sha256Digest> {
-    messages.iter().map(|slices| joined::<sha2::Sha256>(slices).into()).collect()
+    choice::SHA256.hash(SHA256_INITIAL, messages).into_iter().map(sha256_bytes).collect()
 }
 
 /// SHA-1 of one message that comes in parts over time.
@@ -59,10 +72,25 @@ impl Sha256Stream {
     }
 }
 
-fn joined<D: Digest>(slices: &[&[u8]]) -> sha1::digest::Output<D> {
-    let mut hasher = D::new();
-    slices.iter().for_each(|slice| hasher.update(slice));
-    hasher.finalize()
+/// The value that SHA-1 starts from (FIPS 180-4, section 5.3.1).
+pub const SHA1_INITIAL: [u32; 5] = [0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0];
+
+/// The value that SHA-256 starts from (FIPS 180-4, section 5.3.3).
+#[rustfmt::skip]
+pub const SHA256_INITIAL: [u32; 8] = [
+    0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
+];
+
+fn sha1_bytes(words: [u32; 5]) -> Sha1Digest {
+    let mut digest = [0; 20];
+    digest.as_chunks_mut().0.iter_mut().zip(words).for_each(|(bytes, word)| *bytes = word.to_be_bytes());
+    digest
+}
+
+fn sha256_bytes(words: [u32; 8]) -> Sha256Digest {
+    let mut digest = [0; 32];
+    digest.as_chunks_mut().0.iter_mut().zip(words).for_each(|(bytes, word)| *bytes = word.to_be_bytes());
+    digest
 }
 
 #[cfg(test)]
@@ -81,6 +109,25 @@ mod tests {
         assert_eq!(hex(&sha1(long)), "84983e441c3bd26ebaae4aa1f95129e5e54670f1");
         assert_eq!(hex(&sha256(b"abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!(hex(&sha256(long)), "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+    }
+
+    /// FIPS 180-4's third example: a million times "a", here in uneven slices and beside other messages.
+    #[test]
+    fn the_long_example_of_the_standard() {
+        let a = vec![b'a'; 1000];
+        let long: Vec<&[u8]> = (0..1000).flat_map(|cut| [&a[cut..], &a[..cut]]).collect();
+        let messages: Vec<&[&[u8]]> = [&long[..], &[b"abc"], &long[..]].repeat(if cfg!(miri) { 0 } else { 5 });
+        for (digest, message) in sha1_batch(&messages).iter().zip(&messages) {
+            let expected = if message.len() == 1 { sha1(b"abc") } else { sha1(&a.repeat(1000)) };
+            assert_eq!(*digest, expected);
+        }
+        assert_eq!(hex(&sha1(&a.repeat(1000))), "34aa973cd4c4daa4f61eeb2bdbad27316534016f");
+        for (digest, message) in sha256_batch(&messages).iter().zip(&messages) {
+            let expected = if message.len() == 1 { sha256(b"abc") } else { sha256(&a.repeat(1000)) };
+            assert_eq!(*digest, expected);
+        }
+        let expected = "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0";
+        assert_eq!(hex(&sha256(&a.repeat(1000))), expected);
     }
 
     #[test]

@@ -1,0 +1,54 @@
+//! Which kernels this machine has, and which of them is the fastest for how many messages.
+
+use std::sync::LazyLock;
+
+use super::lanes::{Kernel, Ladder};
+use super::single::{SHA1_SINGLE, SHA256_SINGLE};
+#[cfg(target_arch = "x86_64")]
+use super::x86::{avx2, avx512, avx512_half, sha_ni};
+
+/// The SHA-1 of the front door.
+pub static SHA1: LazyLock<Ladder<5>> =
+    LazyLock::new(|| optimised().then(sha1_ladder).unwrap_or(Ladder::new(SHA1_SINGLE)));
+
+/// The SHA-256 of the front door.
+pub static SHA256: LazyLock<Ladder<8>> =
+    LazyLock::new(|| optimised().then(sha256_ladder).unwrap_or(Ladder::new(SHA256_SINGLE)));
+
+/// False in a debug build: our vector kernels are a hundred times slower there, and the crates are not, because
+/// dependencies are optimised even then.
+fn optimised() -> bool {
+    !cfg!(debug_assertions)
+}
+
+/// The fastest SHA-1 of this machine for each number of messages.
+pub fn sha1_ladder() -> Ladder<5> {
+    let ladder = Ladder::new(SHA1_SINGLE);
+    #[cfg(target_arch = "x86_64")]
+    let ladder = ladder.and(2, sha_ni::sha1()).and(5, avx512_half::sha1()).and(9, avx512::sha1());
+    ladder
+}
+
+/// The fastest SHA-256 of this machine for each number of messages.
+pub fn sha256_ladder() -> Ladder<8> {
+    let ladder = Ladder::new(SHA256_SINGLE);
+    #[cfg(target_arch = "x86_64")]
+    let ladder = ladder.and(2, sha_ni::sha256()).and(15, avx512_half::sha256()).and(16, avx512::sha256());
+    ladder
+}
+
+/// Every SHA-1 kernel of this machine, for tests and benchmarks.
+pub fn sha1_kernels() -> Vec<Kernel<5>> {
+    let mut kernels = vec![SHA1_SINGLE];
+    #[cfg(target_arch = "x86_64")]
+    kernels.extend([sha_ni::sha1(), avx2::sha1(), avx512_half::sha1(), avx512::sha1()].into_iter().flatten());
+    kernels
+}
+
+/// Every SHA-256 kernel of this machine, for tests and benchmarks.
+pub fn sha256_kernels() -> Vec<Kernel<8>> {
+    let mut kernels = vec![SHA256_SINGLE];
+    #[cfg(target_arch = "x86_64")]
+    kernels.extend([sha_ni::sha256(), avx2::sha256(), avx512_half::sha256(), avx512::sha256()].into_iter().flatten());
+    kernels
+}

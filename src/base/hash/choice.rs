@@ -25,7 +25,7 @@ fn optimised() -> bool {
 pub fn sha1_ladder() -> Ladder<5> {
     let ladder = Ladder::new(SHA1_SINGLE);
     #[cfg(target_arch = "x86_64")]
-    let ladder = ladder.and(2, sha_ni::sha1()).and(5, avx512_half::sha1()).and(9, avx512::sha1());
+    let ladder = ladder.and(2, sha_ni::sha1()).and(5, avx512_half::sha1()).and(12, avx512::sha1());
     ladder
 }
 

@@ -6,6 +6,7 @@
 //! function with the same `target_feature` as its caller is inlined into it.
 
 /// One block of SHA-1 (FIPS 180-4, section 6.1.2): `$state` are the five words, `$w` the block's 16 words.
+#[rustfmt::skip] // It would indent the inner macros further on each run.
 macro_rules! sha1_rounds {
     ($state:ident, $w:ident) => {{
         let [mut a, mut b, mut c, mut d, mut e] = $state;
@@ -21,14 +22,14 @@ macro_rules! sha1_rounds {
             };
         }
         macro_rules! five {
-                                    ($t:expr, $f:ident, $k:ident) => {
-                                        step!($t, $f, $k, a b c d e);
-                                        step!($t + 1, $f, $k, e a b c d);
-                                        step!($t + 2, $f, $k, d e a b c);
-                                        step!($t + 3, $f, $k, c d e a b);
-                                        step!($t + 4, $f, $k, b c d e a);
-                                    };
-                                }
+            ($t:expr, $f:ident, $k:ident) => {
+                step!($t, $f, $k, a b c d e);
+                step!($t + 1, $f, $k, e a b c d);
+                step!($t + 2, $f, $k, d e a b c);
+                step!($t + 3, $f, $k, c d e a b);
+                step!($t + 4, $f, $k, b c d e a);
+            };
+        }
         macro_rules! twenty {
             ($t:expr, $f:ident, $constant:expr) => {
                 let k = splat($constant);
@@ -47,6 +48,7 @@ macro_rules! sha1_rounds {
 }
 
 /// One block of SHA-256 (FIPS 180-4, section 6.2.2): `$state` are the eight words, `$w` the block's 16 words.
+#[rustfmt::skip] // It would indent the inner macros further on each run.
 macro_rules! sha256_rounds {
     ($state:ident, $w:ident) => {{
         let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = $state;
@@ -67,17 +69,17 @@ macro_rules! sha256_rounds {
             };
         }
         macro_rules! eight {
-                                    ($t:expr) => {
-                                        step!($t, a b c d e f g h);
-                                        step!($t + 1, h a b c d e f g);
-                                        step!($t + 2, g h a b c d e f);
-                                        step!($t + 3, f g h a b c d e);
-                                        step!($t + 4, e f g h a b c d);
-                                        step!($t + 5, d e f g h a b c);
-                                        step!($t + 6, c d e f g h a b);
-                                        step!($t + 7, b c d e f g h a);
-                                    };
-                                }
+            ($t:expr) => {
+                step!($t, a b c d e f g h);
+                step!($t + 1, h a b c d e f g);
+                step!($t + 2, g h a b c d e f);
+                step!($t + 3, f g h a b c d e);
+                step!($t + 4, e f g h a b c d);
+                step!($t + 5, d e f g h a b c);
+                step!($t + 6, c d e f g h a b);
+                step!($t + 7, b c d e f g h a);
+            };
+        }
         eight!(0);
         eight!(8);
         eight!(16);

@@ -1,0 +1,213 @@
+module completions {
+
+  def "nu-complete rtorrent-cli check" [] {
+    [ "quick" "full" "none" ]
+  }
+
+  def "nu-complete rtorrent-cli progress" [] {
+    [ "auto" "bar" "plain" "none" ]
+  }
+
+  def "nu-complete rtorrent-cli color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # What is shown, and how
+  export extern rtorrent-cli [
+    --dir(-d): directory      # Where downloads go; made if missing
+    --output(-o): string      # Another name for the single file or the top folder
+    --check: string@"nu-complete rtorrent-cli check" # What of the files on disk is believed: quick (intact resume data, else hashes), full (hashes alone), none
+    --overwrite               # Replace a file of something else that is in the way
+    --select(-s): string      # Only these: indices (1-5,8), globs ('**/*.mkv'), ext:mkv,srt, size>100M, re:..., folder/
+    --exclude(-x): string     # All but these
+    --jobs(-j): string        # Downloads at once
+    --seed-ratio: string      # Seed until R times the size is uploaded
+    --seed-time: string       # Seed for so long; a bare number is minutes, inf for ever
+    --metadata-timeout: string # Give up if a magnet's metadata is not here in time
+    --stall-timeout: string   # Give up if nothing comes for so long
+    --max-time(-m): string    # Stop the run after so long, state saved
+    --port(-p): string        # Listen here [default: any free port]
+    --peer: string            # Call this peer too
+    --tracker: string         # Announce to this tracker too
+    --no-trackers             # Ignore the source's own trackers
+    --max-peers: string       # Connections an item, at most
+    --memory: string          # Buffers of the whole run, at most
+    --no-dht                  # Do not use the DHT
+    --dht-bootstrap: string   # Enter the DHT here
+    --no-pex                  # Do not exchange peers with peers
+    --no-lsd                  # Do not look for peers on the local network
+    --no-web-seeds            # Do not fetch from web seeds
+    --state-dir: directory    # Where resume data is kept, or none [default: the platform's state folder]
+    --json                    # One JSON object a line on standard output
+    --progress: string@"nu-complete rtorrent-cli progress" # Progress on standard error: auto, bar, plain, none
+    --quiet(-q)               # Show errors alone
+    --verbose(-v)             # Say more: causes of errors, then what the engine does (-vv, -vvv)
+    --color: string@"nu-complete rtorrent-cli color" # Colours: auto, always, never
+    --help(-h)                # Print help
+    --version(-V)             # Print version
+    ...sources: path          # Magnet link, .torrent file, its URL, `-` for standard input, or info hash
+  ]
+
+  def "nu-complete rtorrent-cli get check" [] {
+    [ "quick" "full" "none" ]
+  }
+
+  def "nu-complete rtorrent-cli get progress" [] {
+    [ "auto" "bar" "plain" "none" ]
+  }
+
+  def "nu-complete rtorrent-cli get color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Download, verify, exit (the default command)
+  export extern "rtorrent-cli get" [
+    --dir(-d): directory      # Where downloads go; made if missing
+    --output(-o): string      # Another name for the single file or the top folder
+    --check: string@"nu-complete rtorrent-cli get check" # What of the files on disk is believed: quick (intact resume data, else hashes), full (hashes alone), none
+    --overwrite               # Replace a file of something else that is in the way
+    --select(-s): string      # Only these: indices (1-5,8), globs ('**/*.mkv'), ext:mkv,srt, size>100M, re:..., folder/
+    --exclude(-x): string     # All but these
+    --jobs(-j): string        # Downloads at once
+    --seed-ratio: string      # Seed until R times the size is uploaded
+    --seed-time: string       # Seed for so long; a bare number is minutes, inf for ever
+    --metadata-timeout: string # Give up if a magnet's metadata is not here in time
+    --stall-timeout: string   # Give up if nothing comes for so long
+    --max-time(-m): string    # Stop the run after so long, state saved
+    --port(-p): string        # Listen here [default: any free port]
+    --peer: string            # Call this peer too
+    --tracker: string         # Announce to this tracker too
+    --no-trackers             # Ignore the source's own trackers
+    --max-peers: string       # Connections an item, at most
+    --memory: string          # Buffers of the whole run, at most
+    --no-dht                  # Do not use the DHT
+    --dht-bootstrap: string   # Enter the DHT here
+    --no-pex                  # Do not exchange peers with peers
+    --no-lsd                  # Do not look for peers on the local network
+    --no-web-seeds            # Do not fetch from web seeds
+    --state-dir: directory    # Where resume data is kept, or none [default: the platform's state folder]
+    --json                    # One JSON object a line on standard output
+    --progress: string@"nu-complete rtorrent-cli get progress" # Progress on standard error: auto, bar, plain, none
+    --quiet(-q)               # Show errors alone
+    --verbose(-v)             # Say more: causes of errors, then what the engine does (-vv, -vvv)
+    --color: string@"nu-complete rtorrent-cli get color" # Colours: auto, always, never
+    --help(-h)                # Print help
+    ...sources: path          # Magnet link, .torrent file, its URL, `-` for standard input, or info hash
+  ]
+
+  def "nu-complete rtorrent-cli info progress" [] {
+    [ "auto" "bar" "plain" "none" ]
+  }
+
+  def "nu-complete rtorrent-cli info color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Show what a torrent or magnet link holds
+  export extern "rtorrent-cli info" [
+    --offline                 # Show what a magnet link says itself, ask nobody
+    --save: path              # Write the .torrent to a file
+    --magnet                  # Print the magnet link alone
+    --scrape                  # Ask the trackers how many seeders and leechers there are
+    --port(-p): string        # Listen here [default: any free port]
+    --peer: string            # Call this peer too
+    --tracker: string         # Announce to this tracker too
+    --no-trackers             # Ignore the source's own trackers
+    --max-peers: string       # Connections an item, at most
+    --memory: string          # Buffers of the whole run, at most
+    --no-dht                  # Do not use the DHT
+    --dht-bootstrap: string   # Enter the DHT here
+    --no-pex                  # Do not exchange peers with peers
+    --no-lsd                  # Do not look for peers on the local network
+    --no-web-seeds            # Do not fetch from web seeds
+    --state-dir: directory    # Where resume data is kept, or none [default: the platform's state folder]
+    --metadata-timeout: string # Give up if a magnet's metadata is not here in time
+    --json                    # One JSON object a line on standard output
+    --progress: string@"nu-complete rtorrent-cli info progress" # Progress on standard error: auto, bar, plain, none
+    --quiet(-q)               # Show errors alone
+    --verbose(-v)             # Say more: causes of errors, then what the engine does (-vv, -vvv)
+    --color: string@"nu-complete rtorrent-cli info color" # Colours: auto, always, never
+    --help(-h)                # Print help
+    source: path              # Magnet link, .torrent file, its URL, `-` for standard input, or info hash
+  ]
+
+  def "nu-complete rtorrent-cli verify progress" [] {
+    [ "auto" "bar" "plain" "none" ]
+  }
+
+  def "nu-complete rtorrent-cli verify color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Check data on disk against a torrent
+  export extern "rtorrent-cli verify" [
+    --select(-s): string      # Only these: indices (1-5,8), globs ('**/*.mkv'), ext:mkv,srt, size>100M, re:..., folder/
+    --exclude(-x): string     # All but these
+    --json                    # One JSON object a line on standard output
+    --progress: string@"nu-complete rtorrent-cli verify progress" # Progress on standard error: auto, bar, plain, none
+    --quiet(-q)               # Show errors alone
+    --verbose(-v)             # Say more: causes of errors, then what the engine does (-vv, -vvv)
+    --color: string@"nu-complete rtorrent-cli verify color" # Colours: auto, always, never
+    --help(-h)                # Print help
+    source: path              # The .torrent: a file, its URL, or `-` for standard input
+    path?: path               # The folder that `get -d` would have had, or the file or top folder itself
+  ]
+
+  def "nu-complete rtorrent-cli seed check" [] {
+    [ "quick" "full" ]
+  }
+
+  def "nu-complete rtorrent-cli seed progress" [] {
+    [ "auto" "bar" "plain" "none" ]
+  }
+
+  def "nu-complete rtorrent-cli seed color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Upload data that is on disk
+  export extern "rtorrent-cli seed" [
+    --seed-ratio: string      # Seed until R times the size is uploaded
+    --seed-time: string       # Seed for so long; a bare number is minutes, inf for ever
+    --check: string@"nu-complete rtorrent-cli seed check" # What is believed without hashing: quick (intact resume data), full (nothing)
+    --port(-p): string        # Listen here [default: any free port]
+    --peer: string            # Call this peer too
+    --tracker: string         # Announce to this tracker too
+    --no-trackers             # Ignore the source's own trackers
+    --max-peers: string       # Connections an item, at most
+    --memory: string          # Buffers of the whole run, at most
+    --no-dht                  # Do not use the DHT
+    --dht-bootstrap: string   # Enter the DHT here
+    --no-pex                  # Do not exchange peers with peers
+    --no-lsd                  # Do not look for peers on the local network
+    --no-web-seeds            # Do not fetch from web seeds
+    --state-dir: directory    # Where resume data is kept, or none [default: the platform's state folder]
+    --json                    # One JSON object a line on standard output
+    --progress: string@"nu-complete rtorrent-cli seed progress" # Progress on standard error: auto, bar, plain, none
+    --quiet(-q)               # Show errors alone
+    --verbose(-v)             # Say more: causes of errors, then what the engine does (-vv, -vvv)
+    --color: string@"nu-complete rtorrent-cli seed color" # Colours: auto, always, never
+    --help(-h)                # Print help
+    source: path              # The .torrent: a file, its URL, or `-` for standard input
+    path?: path               # The folder that `get -d` would have had, or the file or top folder itself
+  ]
+
+  def "nu-complete rtorrent-cli completions shell" [] {
+    [ "bash" "zsh" "fish" "powershell" "elvish" "nushell" ]
+  }
+
+  # Print a shell's completion script
+  export extern "rtorrent-cli completions" [
+    --help(-h)                # Print help
+    shell: string@"nu-complete rtorrent-cli completions shell"
+  ]
+
+  # Print the manual page, or write all pages to a folder
+  export extern "rtorrent-cli man" [
+    --help(-h)                # Print help
+    dir?: directory           # Write a page for each command to this folder
+  ]
+
+}
+
+export use completions *

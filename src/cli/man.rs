@@ -1,0 +1,194 @@
+//! `man [DIR]`: the manual pages, one for the program and one for each command.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use clap::{Command, CommandFactory as _};
+use clap_mangen::Man;
+
+use super::args::{self, Cli};
+use super::exit;
+
+/// Writes the page of the program itself.
+///
+/// # Errors
+/// If `out` cannot be written.
+pub fn write(out: &mut dyn Write) -> io::Result<()> {
+    let command = built();
+    page(&command, out)
+}
+
+/// (file name, contents) of every page.
+pub fn pages() -> Vec<(String, Vec<u8>)> {
+    let root = built();
+    let commands = std::iter::once(&root).chain(root.get_subcommands());
+    commands
+        .map(|command| {
+            let mut out = Vec::new();
+            page(command, &mut out).expect("writing to memory");
+            (format!("{}.1", display_name(command)), out)
+        })
+        .collect()
+}
+
+/// Writes every page to `dir`, which is made if missing.
+///
+/// # Errors
+/// What the file system says.
+pub fn write_all(dir: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(dir)?;
+    pages().into_iter().try_for_each(|(name, contents)| std::fs::write(dir.join(name), contents))
+}
+
+fn built() -> Command {
+    let mut command = Cli::command();
+    command.build();
+    command
+}
+
+fn display_name(command: &Command) -> String {
+    command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned()
+}
+
+fn page(command: &Command, out: &mut dyn Write) -> io::Result<()> {
+    let root = command.has_subcommands();
+    // The examples have a section of their own here.
+    let man = Man::new(command.clone().after_help(""))
+        .manual("User Commands")
+        .source(concat!("rtorrent-cli ", env!("CARGO_PKG_VERSION")));
+    man.render_title(out)?;
+    man.render_name_section(out)?;
+    man.render_synopsis_section(out)?;
+    man.render_description_section(out)?;
+    if root {
+        paragraphs(out, DEFAULT_COMMAND)?;
+        man.render_subcommands_section(out)?;
+    } else {
+        man.render_options_section(out)?;
+    }
+    section(out, "EXAMPLES")?;
+    verbatim(out, examples(command.get_name()))?;
+    if talks_json(command) {
+        section(out, "JSON")?;
+        paragraphs(out, JSON)?;
+    }
+    section(out, "EXIT STATUS")?;
+    for (code, meaning) in exit::TABLE {
+        writeln!(out, ".TP\n{}\n{}", escaped(code), escaped(meaning))?;
+    }
+    section(out, "ENVIRONMENT")?;
+    environment(command, out)?;
+    section(out, "FILES")?;
+    for (path, meaning) in FILES {
+        writeln!(out, ".TP\n\\fI{}\\fR\n{}", escaped(path), escaped(meaning))?;
+    }
+    section(out, "SEE ALSO")?;
+    writeln!(out, "{}", see_also(command))
+}
+
+const DEFAULT_COMMAND: &[&str] = &[
+    "rtorrent-cli SRC... alone means get. SRC is a magnet link, a .torrent file, an http or https URL of one, - for one \
+     on standard input, or a bare info hash (40 hexadecimal or 32 base32 digits).",
+    "Standard output carries results alone: the paths of what was completed, or JSON. Progress, warnings and errors go \
+     to standard error: bars on a terminal, plain lines elsewhere.",
+    "The first SIGINT, SIGTERM or SIGHUP stops in order and saves what there is; the same command line goes on later. \
+     The second ends the program at once.",
+];
+
+const JSON: &[&str] = &[
+    "With --json every line of standard output is one object with \"v\" (1, the version of this description), \"event\" \
+     and \"id\" (the number of the item in the run, from 1; null for the run as a whole). Sizes are bytes, rates bytes a \
+     second, times seconds; what is not known is null. The events:",
+    "item: \"source\", \"name\", \"info_hash_v1\", \"info_hash_v2\"; once for each item, at the start.",
+    "stage: \"stage\" (queued, resolving, checking, downloading, finishing, seeding, stopping, done, failed).",
+    "metadata: \"name\", the hashes, \"piece_length\", \"pieces\", \"total_size\", \"selected_size\", \"private\", \"files\" \
+     (\"index\" from 1, \"path\", \"size\", \"selected\").",
+    "progress: once a second; \"stage\", \"done\", \"total\", \"pieces_done\", \"pieces\", \"down_rate\", \"up_rate\", \
+     \"downloaded\", \"uploaded\", \"wasted\", \"peers\", \"peers_known\", \"seeds\", \"unchoked_by\", \"trackers\", \
+     \"trackers_answered\", \"dht_nodes\", \"metadata_pieces_done\", \"metadata_pieces\", \"checked\", \"to_check\", \"eta\".",
+    "file: \"index\", \"path\"; a selected file is whole and verified.",
+    "complete: \"path\"; all that was selected is complete.",
+    "error: \"source\", \"code\" (the exit status that belongs to it), \"kind\" (a word for it), \"message\".",
+    "summary: \"items\", \"complete\", \"failed\", \"unfinished\", \"downloaded\", \"uploaded\", \"seconds\", \"exit\"; the \
+     last line.",
+];
+
+const FILES: &[(&str, &str)] = &[
+    (
+        "$XDG_STATE_HOME/rtorrent-cli, ~/.local/state/rtorrent-cli",
+        "resume data, metadata of magnet links and locks; on macOS and Windows the platform's folder for application data",
+    ),
+    ("NAME.part", "a file in the download folder that is not whole yet"),
+];
+
+fn examples(command: &str) -> &'static str {
+    match command {
+        "info" => args::INFO_EXAMPLES,
+        "verify" => args::VERIFY_EXAMPLES,
+        "seed" => args::SEED_EXAMPLES,
+        "completions" => args::COMPLETIONS_EXAMPLES,
+        "man" => args::MAN_EXAMPLES,
+        _ => args::GET_EXAMPLES,
+    }
+}
+
+fn talks_json(command: &Command) -> bool {
+    command.get_name() == "get"
+}
+
+/// The variables that stand for the flags of `command`, and those that decide about colours.
+fn environment(command: &Command, out: &mut dyn Write) -> io::Result<()> {
+    let mut any = false;
+    for arg in command.get_arguments() {
+        if let (Some(variable), Some(long)) = (arg.get_env(), arg.get_long()) {
+            any = true;
+            let variable = escaped(&variable.to_string_lossy());
+            writeln!(out, ".TP\n\\fB{variable}\\fR\n{}", escaped(&format!("stands for --{long}")))?;
+        }
+    }
+    if command.has_subcommands() {
+        any = true;
+        let text = "stands for --FLAG (in capitals, _ for -); a flag on the command line goes before";
+        writeln!(out, ".TP\n\\fBRTORRENT_CLI_FLAG\\fR\n{}", escaped(text))?;
+    }
+    if any {
+        let text = "no colours; plain lines instead of bars; colours even where there is no terminal";
+        writeln!(out, ".TP\n\\fBNO_COLOR\\fR, \\fBTERM=dumb\\fR, \\fBCLICOLOR_FORCE\\fR\n{}", escaped(text))?;
+    } else {
+        writeln!(out, "None.")?;
+    }
+    Ok(())
+}
+
+fn see_also(command: &Command) -> String {
+    if command.has_subcommands() {
+        let pages: Vec<_> =
+            command.get_subcommands().map(|sub| format!("\\fB{}\\fR(1)", escaped(&display_name(sub)))).collect();
+        pages.join(", ")
+    } else {
+        format!("\\fB{}\\fR(1)", escaped("rtorrent-cli"))
+    }
+}
+
+fn section(out: &mut dyn Write, name: &str) -> io::Result<()> {
+    writeln!(out, ".SH \"{name}\"")
+}
+
+fn paragraphs(out: &mut dyn Write, paragraphs: &[&str]) -> io::Result<()> {
+    paragraphs.iter().try_for_each(|paragraph| writeln!(out, ".PP\n{}", escaped(paragraph)))
+}
+
+/// Lines as they stand, without the heading that `--help` gives them.
+fn verbatim(out: &mut dyn Write, text: &str) -> io::Result<()> {
+    writeln!(out, ".nf")?;
+    for line in text.lines().filter(|line| *line != "Examples:") {
+        writeln!(out, "{}", escaped(line))?;
+    }
+    writeln!(out, ".fi")
+}
+
+/// Text that roff takes for text.
+fn escaped(text: &str) -> String {
+    let text = text.replace('\\', "\\e").replace('-', "\\-");
+    if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
+}

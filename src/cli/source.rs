@@ -1,0 +1,247 @@
+//! SRC: what a person names as the thing to work on, made a torrent or a magnet link.
+//!
+//! What can be known to be wrong without asking anybody is known after [`Given::read`]; only URLs are left to fetch.
+
+use std::ffi::OsStr;
+use std::io::Read as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::error::{Problem, file_problem};
+use super::exit::Exit;
+use super::text::{clip, escape};
+use crate::base::bencode::Limits;
+use crate::base::id::TorrentId;
+use crate::base::magnet::Magnet;
+use crate::base::metainfo::{Metainfo, MetainfoError};
+use crate::engine::ItemSource;
+
+/// A source that has been looked at.
+#[derive(Debug)]
+pub enum Given {
+    /// A .torrent, with its bytes as they came.
+    Torrent(Arc<Metainfo>, Vec<u8>),
+    Magnet(Magnet),
+    /// An http or https URL, still to be fetched.
+    Url(String),
+}
+
+impl Given {
+    /// Reads what `source` names.
+    ///
+    /// # Errors
+    /// One line that says what is wrong with it.
+    pub fn read(source: &OsStr) -> Result<Given, Problem> {
+        let Some(text) = source.to_str() else {
+            return read_file(Path::new(source), &source.to_string_lossy());
+        };
+        let scheme = text.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
+        match scheme.as_deref() {
+            _ if text == "-" => read_standard_input(),
+            Some("magnet") => read_magnet(text),
+            Some("http" | "https") => Ok(Given::Url(text.to_owned())),
+            Some(other) if text[other.len()..].starts_with("://") => {
+                Err(Problem::new(Exit::NotFound, format!("{}: {other} URLs are not supported", shown(text)))
+                    .hint("http, https and magnet are"))
+            }
+            _ if Path::new(text).exists() => read_file(Path::new(text), text),
+            _ => read_hash(text),
+        }
+    }
+
+    /// A .torrent from `bytes` that came from `origin`.
+    ///
+    /// # Errors
+    /// If they are no torrent, or one that is refused.
+    pub fn torrent(bytes: Vec<u8>, origin: &str) -> Result<Given, Problem> {
+        match Metainfo::parse(&bytes) {
+            Ok(metainfo) => Ok(Given::Torrent(Arc::new(metainfo), bytes)),
+            Err(error) => Err(metainfo_problem(error, &bytes, origin)),
+        }
+    }
+
+    /// A magnet link from anywhere but the command line.
+    ///
+    /// # Errors
+    /// If it is malformed or not supported.
+    pub fn magnet(link: &str) -> Result<Given, Problem> {
+        let magnet = Magnet::parse(link)
+            .map_err(|error| Problem::new(Exit::BadMagnet, format!("{}: {error}", shown(link))).because(error))?;
+        supported(magnet, link)
+    }
+
+    pub fn id(&self) -> Option<TorrentId> {
+        match self {
+            Given::Torrent(metainfo, _) => Some(metainfo.info.id),
+            Given::Magnet(magnet) => Some(magnet.id),
+            Given::Url(_) => None,
+        }
+    }
+
+    /// What the engine works on; `None` for what is still to be fetched.
+    pub fn into_item_source(self) -> Option<ItemSource> {
+        match self {
+            Given::Torrent(metainfo, _) => Some(ItemSource::Torrent(metainfo)),
+            Given::Magnet(magnet) => Some(ItemSource::Magnet(magnet)),
+            Given::Url(_) => None,
+        }
+    }
+}
+
+/// The name to show for a source before its metadata is known.
+pub fn label(source: &ItemSource) -> String {
+    match source {
+        ItemSource::Torrent(metainfo) => metainfo.info.name.clone(),
+        ItemSource::Magnet(magnet) => magnet.name.clone().unwrap_or_else(|| magnet.id.to_string()),
+    }
+}
+
+pub fn id(source: &ItemSource) -> TorrentId {
+    match source {
+        ItemSource::Torrent(metainfo) => metainfo.info.id,
+        ItemSource::Magnet(magnet) => magnet.id,
+    }
+}
+
+/// What a person should know of a link that a shell may have cut at its first `&`.
+pub fn cut_by_the_shell(source: &OsStr) -> Option<&'static str> {
+    let text = source.to_str()?;
+    let lonely = text.get(..7)?.eq_ignore_ascii_case("magnet:") && !text.contains('&');
+    lonely.then_some("the magnet link names no trackers; if it was longer, put it in quotes: the shell ends it at an &")
+}
+
+/// A source in an error message: escaped, and not longer than a line.
+pub fn shown(text: &str) -> String {
+    clip(&escape(text), 100).into_owned()
+}
+
+fn read_standard_input() -> Result<Given, Problem> {
+    let mut bytes = Vec::new();
+    let limit = Limits::TORRENT.bytes as u64 + 1;
+    std::io::stdin()
+        .take(limit)
+        .read_to_end(&mut bytes)
+        .map_err(|error| file_problem("read", Path::new("standard input"), error))?;
+    match std::str::from_utf8(&bytes) {
+        Ok(text) if text.trim_start().get(..7).is_some_and(|start| start.eq_ignore_ascii_case("magnet:")) => {
+            Given::magnet(text.trim())
+        }
+        _ => Given::torrent(bytes, "standard input"),
+    }
+}
+
+fn read_file(path: &Path, text: &str) -> Result<Given, Problem> {
+    let limit = Limits::TORRENT.bytes as u64 + 1;
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
+    match read {
+        Ok(_) => Given::torrent(bytes, &shown(text)),
+        Err(_) if path.is_dir() => {
+            Err(Problem::new(Exit::NotATorrent, format!("{} is a folder", shown(text))).hint("name the .torrent file"))
+        }
+        Err(error) => Err(file_problem("read", path, error)),
+    }
+}
+
+fn read_magnet(text: &str) -> Result<Given, Problem> {
+    Given::magnet(text).map_err(|problem| match cut_by_the_shell(OsStr::new(text)) {
+        Some(_) if problem.exit == Exit::BadMagnet => problem.hint("put the whole link in quotes"),
+        _ => problem,
+    })
+}
+
+/// A bare info hash, or a file that is not there.
+fn read_hash(text: &str) -> Result<Given, Problem> {
+    let alphanumeric = text.bytes().all(|b| b.is_ascii_alphanumeric());
+    let hexadecimal = text.bytes().all(|b| b.is_ascii_hexdigit());
+    match text.len() {
+        32 | 40 | 64 if alphanumeric => {
+            let magnet = Magnet::from_hash(text)
+                .map_err(|error| Problem::new(Exit::BadMagnet, format!("{}: {error}", shown(text))).because(error))?;
+            supported(magnet, text)
+        }
+        length @ 30..=70 if hexadecimal => Err(Problem::new(
+            Exit::BadMagnet,
+            format!("{text}: {length} digits are no info hash; it has 40 hexadecimal or 32 base32 digits"),
+        )),
+        _ => Err(not_found(text)),
+    }
+}
+
+fn not_found(text: &str) -> Problem {
+    let problem = Problem::new(Exit::NotFound, format!("no such file: {}", shown(text)));
+    match text {
+        "create" | "stream" | "ls" | "rm" | "doctor" | "config" => {
+            problem.hint(format!("this version has no command `{text}`"))
+        }
+        "info" | "verify" | "seed" | "get" => problem.hint("the command stands before all flags"),
+        _ if text.starts_with("xt=") || text.starts_with("?xt=") => problem.hint("a magnet link begins with magnet:?"),
+        _ => problem.hint("give a magnet link in quotes, a .torrent file, its URL, or an info hash"),
+    }
+}
+
+fn supported(magnet: Magnet, text: &str) -> Result<Given, Problem> {
+    match magnet.id.v1() {
+        Some(_) => Ok(Given::Magnet(magnet)),
+        None => {
+            Err(Problem::new(Exit::Refused, format!("{}: a torrent of version 2 alone is not supported", shown(text))))
+        }
+    }
+}
+
+fn metainfo_problem(error: MetainfoError, bytes: &[u8], origin: &str) -> Problem {
+    let exit = match error {
+        MetainfoError::NotATorrent(_) => Exit::NotATorrent,
+        MetainfoError::Refused(_) => Exit::Refused,
+    };
+    let problem = Problem::new(exit, format!("{origin}: {error}")).because(error);
+    let start = bytes.trim_ascii_start();
+    if exit == Exit::NotATorrent && start.first() == Some(&b'<') {
+        return problem.hint("it looks like a web page; does the site want a login?");
+    }
+    problem
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exit(source: &str) -> Exit {
+        Given::read(OsStr::new(source)).expect_err(source).exit
+    }
+
+    const HASH: &str = "0123456789abcdef0123456789abcdef01234567";
+
+    #[test]
+    fn links_urls_and_hashes_are_told_apart() {
+        let read = |source: &str| Given::read(OsStr::new(source)).unwrap();
+        assert!(matches!(read(&format!("magnet:?xt=urn:btih:{HASH}")), Given::Magnet(_)));
+        assert!(matches!(read(HASH), Given::Magnet(_)));
+        assert!(matches!(read("HTTPS://example.org/a.torrent"), Given::Url(_)));
+    }
+
+    #[test]
+    fn each_bad_source_has_its_code() {
+        assert_eq!(exit("magnet:?dn=x"), Exit::BadMagnet);
+        assert_eq!(exit("magnet:?xt=urn:btih:xyz"), Exit::BadMagnet);
+        assert_eq!(exit(&HASH[1..]), Exit::BadMagnet);
+        assert_eq!(exit(&format!("{HASH}0123456789abcdef01234567")), Exit::Refused);
+        assert_eq!(exit("no such file"), Exit::NotFound);
+        assert_eq!(exit("ftp://example.org/a.torrent"), Exit::NotFound);
+        assert_eq!(exit(env!("CARGO_MANIFEST_DIR")), Exit::NotATorrent);
+        assert_eq!(exit(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")), Exit::NotATorrent);
+    }
+
+    #[test]
+    fn a_link_that_the_shell_cut_is_seen() {
+        assert!(cut_by_the_shell(OsStr::new("magnet:?xt=urn:btih:00")).is_some());
+        assert!(cut_by_the_shell(OsStr::new("magnet:?xt=urn:btih:00&dn=a")).is_none());
+        assert!(cut_by_the_shell(OsStr::new("a.torrent")).is_none());
+    }
+
+    #[test]
+    fn a_web_page_is_called_one() {
+        let problem = Given::torrent(b"\n<!DOCTYPE html>".to_vec(), "x").unwrap_err();
+        assert!(problem.to_string().contains("web page"), "{problem}");
+    }
+}

@@ -1,1 +1,16 @@
-//! tracker
+//! Trackers: where peers of a torrent are asked for.
+//!
+//! No sockets here: [`http`] and [`udp`] turn requests into bytes and bytes into replies, and [`tiers`] decides which
+//! tracker is asked when (BEP 12). Nothing that is shown to a person carries a passkey: see [`url::TrackerUrl`].
+
+pub mod announce;
+pub mod http;
+mod peers;
+pub mod scrape;
+pub mod tiers;
+pub mod udp;
+pub mod url;
+
+pub use announce::{AnnounceEvent, AnnounceReply, AnnounceRequest, Retry, Totals, TrackerError};
+pub use scrape::Scrape;
+pub use url::{Scheme, TrackerUrl, UrlError};

@@ -1,0 +1,85 @@
+//! One announce: to one tracker, on every address family that it has.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use super::http::{Bounds, HttpClient, HttpError, Reply, status_line};
+use crate::proto::tracker::http::{announce_url, parse_announce};
+use crate::proto::tracker::udp::Family;
+use crate::proto::tracker::{AnnounceReply, AnnounceRequest, Scheme, TrackerError, TrackerUrl};
+
+/// Reaches trackers; one for the whole run, clones share its sockets.
+#[derive(Clone)]
+pub struct Announcer {
+    http: HttpClient,
+}
+
+/// The name look-up of a tracker may take no longer.
+const LOOK_UP: Duration = Duration::from_secs(30);
+
+impl Announcer {
+    pub fn new(http: HttpClient) -> Self {
+        Announcer { http }
+    }
+
+    /// Announces to `url` on both address families side by side; `heard` takes each reply as it comes.
+    ///
+    /// # Errors
+    /// If neither family gave a reply: what the tracker said, or else why it was not reached.
+    pub async fn announce(
+        &self,
+        url: &TrackerUrl,
+        request: &AnnounceRequest,
+        heard: impl Fn(AnnounceReply),
+    ) -> Result<(), TrackerError> {
+        let ask = async |family| self.ask(url, request, family).await.map(&heard);
+        match self.families(url).await? {
+            (Some(_), None) => ask(Family::V4).await,
+            (None, _) => ask(Family::V6).await,
+            (Some(_), Some(_)) => match tokio::join!(ask(Family::V4), ask(Family::V6)) {
+                (Err(TrackerError::Unreachable(_)), Err(error)) | (Err(error), Err(_)) => Err(error),
+                _ => Ok(()),
+            },
+        }
+    }
+
+    /// Announces on one family.
+    async fn ask(
+        &self,
+        url: &TrackerUrl,
+        request: &AnnounceRequest,
+        family: Family,
+    ) -> Result<AnnounceReply, TrackerError> {
+        match url.scheme() {
+            Scheme::Http | Scheme::Https => {
+                parse_announce(&http_body(&self.http, &announce_url(url, request), family).await?)
+            }
+            Scheme::Udp => Err(TrackerError::Unreachable("UDP trackers are not asked yet".into())),
+        }
+    }
+
+    /// The first address of each family, of which there is at least one.
+    async fn families(&self, url: &TrackerUrl) -> Result<(Option<SocketAddr>, Option<SocketAddr>), TrackerError> {
+        let looked_up = tokio::time::timeout(LOOK_UP, self.http.resolver().lookup(url.host())).await;
+        let found = match looked_up {
+            Ok(Ok(found)) => found,
+            Ok(Err(error)) => return Err(TrackerError::Unreachable(error.why)),
+            Err(_) => return Err(TrackerError::Unreachable("no name server answers".into())),
+        };
+        let first = |fits: fn(&IpAddr) -> bool| found.iter().copied().find(fits).map(|ip| (ip, url.port()).into());
+        Ok((first(IpAddr::is_ipv4), first(IpAddr::is_ipv6)))
+    }
+}
+
+/// The body of a tracker's answer, also under a status that says no if it is bencode: some put their reasons there.
+async fn http_body(http: &HttpClient, url: &str, family: Family) -> Result<Vec<u8>, TrackerError> {
+    match http.get(url, Bounds::TRACKER, Some(family)).await {
+        Ok(Reply::Body { status, body }) if (200..300).contains(&status) || body.starts_with(b"d") => Ok(body),
+        Ok(Reply::Body { status, .. }) => Err(TrackerError::BadReply(status_line(status))),
+        Ok(Reply::Magnet(_)) => Err(TrackerError::BadReply("a redirect to a magnet link".into())),
+        Err(error @ (HttpError::Unreachable(_) | HttpError::TimedOut(_))) => {
+            Err(TrackerError::Unreachable(error.to_string()))
+        }
+        Err(error) => Err(TrackerError::BadReply(error.to_string())),
+    }
+}

@@ -1,0 +1,281 @@
+//! The HTTP(S) client: bounded requests for trackers and .torrent files.
+//!
+//! Every body is read piece by piece up to a cap, what is gzipped is unpacked here up to the same cap, and redirects are
+//! followed here, since each hop is looked at: a link may lead to a `magnet:`. No proxy is taken from the environment.
+//! Owns: the connection pools. They are built when first used: plain HTTP pays nothing for TLS, and a machine without
+//! root certificates fails only where it needs them.
+
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderValue, LOCATION};
+use reqwest::{Client, Response, Url, dns, redirect};
+use rustls::ClientConfig;
+use tokio::sync::OnceCell;
+
+use super::gunzip::Gunzip;
+use super::resolve::Resolver;
+use crate::proto::tracker::http::looks_like_a_page;
+use crate::proto::tracker::udp::Family;
+
+/// Makes requests; clones share connections.
+#[derive(Clone)]
+pub struct HttpClient(Arc<Inner>);
+
+struct Inner {
+    user_agent: HeaderValue,
+    resolver: Resolver,
+    plain: [OnceLock<Client>; 3],
+    secure: [OnceCell<Client>; 3],
+    tls: OnceCell<ClientConfig>,
+}
+
+/// What a request may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Bytes of the body, packed and unpacked.
+    pub body: usize,
+    pub redirects: u32,
+    /// From the look-up of the name to the last byte.
+    pub total: Duration,
+}
+
+impl Bounds {
+    /// An announce or a scrape.
+    pub const TRACKER: Bounds = Bounds { body: 1 << 20, redirects: 5, total: Duration::from_secs(30) };
+    /// A .torrent file.
+    pub const TORRENT: Bounds = Bounds { body: 32 << 20, redirects: 10, total: Duration::from_secs(300) };
+}
+
+/// What came back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Reply {
+    /// Of whatever status.
+    Body { status: u16, body: Vec<u8> },
+    /// A redirect to a `magnet:` link.
+    Magnet(String),
+}
+
+/// Why nothing usable came back. No message carries the URL.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum HttpError {
+    #[error("{0} is not a URL that can be fetched")]
+    BadUrl(&'static str),
+    /// No connection, no TLS, or the connection broke.
+    #[error("{0}")]
+    Unreachable(String),
+    #[error("no answer within {} s", .0.as_secs())]
+    TimedOut(Duration),
+    #[error("more than {0} redirects")]
+    Redirects(u32),
+    #[error("the answer is larger than {} KiB", .0 / 1024)]
+    TooLarge(usize),
+    #[error("the answer is damaged: {0}")]
+    Damaged(String),
+}
+
+/// A .torrent file, or where one was asked for and a magnet link was found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Fetched {
+    Torrent(Vec<u8>),
+    Magnet(String),
+}
+
+/// Why a URL gave no torrent. The caller names the URL.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum FetchError {
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    #[error("the server says {}", status_line(*.0))]
+    Status(u16),
+    #[error("got a web page; log in?")]
+    WebPage,
+    #[error("got an empty answer")]
+    Empty,
+}
+
+impl HttpClient {
+    /// A client that calls itself `user_agent`. Costs nothing before the first request.
+    pub fn new(user_agent: &str, resolver: Resolver) -> Self {
+        let user_agent = HeaderValue::from_str(user_agent).unwrap_or(HeaderValue::from_static("rtorrent-cli"));
+        HttpClient(Arc::new(Inner {
+            user_agent,
+            resolver,
+            plain: Default::default(),
+            secure: Default::default(),
+            tls: OnceCell::new(),
+        }))
+    }
+
+    /// The name look-ups that this client shares.
+    pub fn resolver(&self) -> &Resolver {
+        &self.0.resolver
+    }
+
+    /// Fetches a .torrent over http(s); a redirect to a magnet link is followed in so far as it is handed back.
+    ///
+    /// # Errors
+    /// [`FetchError`], without the URL in it.
+    pub async fn fetch_torrent(&self, url: &str) -> Result<Fetched, FetchError> {
+        match self.get(url, Bounds::TORRENT, None).await? {
+            Reply::Magnet(link) => Ok(Fetched::Magnet(link)),
+            Reply::Body { status, .. } if !(200..300).contains(&status) => Err(FetchError::Status(status)),
+            Reply::Body { body, .. } if body.is_empty() => Err(FetchError::Empty),
+            Reply::Body { body, .. } if looks_like_a_page(&body) => Err(FetchError::WebPage),
+            Reply::Body { body, .. } => Ok(Fetched::Torrent(body)),
+        }
+    }
+
+    /// GET `url` within `bounds`, over `family` alone if one is named.
+    ///
+    /// # Errors
+    /// [`HttpError`], without the URL in it. A status that says no is not an error here.
+    pub async fn get(&self, url: &str, bounds: Bounds, family: Option<Family>) -> Result<Reply, HttpError> {
+        let work = self.follow(url, bounds, family);
+        tokio::time::timeout(bounds.total, work).await.unwrap_or(Err(HttpError::TimedOut(bounds.total)))
+    }
+
+    /// GET, hop by hop.
+    async fn follow(&self, url: &str, bounds: Bounds, family: Option<Family>) -> Result<Reply, HttpError> {
+        let mut url = Url::parse(url.trim()).map_err(|_| HttpError::BadUrl("this"))?;
+        for _ in 0..=bounds.redirects {
+            let client = self.client_for(&url, family).await?;
+            let response = client.get(url.clone()).send().await.map_err(|error| HttpError::Unreachable(why(&error)))?;
+            let Some(place) = redirect_of(&response) else {
+                let status = response.status().as_u16();
+                return Ok(Reply::Body { status, body: read_body(response, bounds.body).await? });
+            };
+            if place.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("magnet:")) {
+                return Ok(Reply::Magnet(place));
+            }
+            url = url.join(&place).map_err(|_| HttpError::BadUrl("what the server redirects to"))?;
+        }
+        Err(HttpError::Redirects(bounds.redirects))
+    }
+
+    async fn client_for(&self, url: &Url, family: Option<Family>) -> Result<Client, HttpError> {
+        let nth = match family {
+            None => 0,
+            Some(Family::V4) => 1,
+            Some(Family::V6) => 2,
+        };
+        match url.scheme() {
+            "http" => {
+                let build = || self.build(family, bare_tls()).expect("a client without TLS can always be built");
+                Ok(self.0.plain[nth].get_or_init(build).clone())
+            }
+            "https" => {
+                let build = async || self.build(family, self.tls().await?);
+                self.0.secure[nth].get_or_try_init(build).await.cloned()
+            }
+            _ => Err(HttpError::BadUrl("what is neither http nor https")),
+        }
+    }
+
+    fn build(&self, family: Option<Family>, tls: ClientConfig) -> Result<Client, HttpError> {
+        let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("gzip"))]);
+        Client::builder()
+            .user_agent(self.0.user_agent.clone())
+            .default_headers(headers)
+            .no_proxy()
+            .referer(false)
+            .redirect(redirect::Policy::none())
+            .http1_only()
+            .dns_resolver(Arc::new(Names { resolver: self.0.resolver.clone(), family }))
+            .connect_timeout(Duration::from_secs(15))
+            .pool_max_idle_per_host(2)
+            .tls_backend_preconfigured(tls)
+            .build()
+            .map_err(|error| HttpError::Unreachable(why(&error)))
+    }
+
+    /// TLS with the system's root certificates, read on the first use by a thread that nobody has to wait for.
+    async fn tls(&self) -> Result<ClientConfig, HttpError> {
+        let load = async || {
+            let (tell, told) = tokio::sync::oneshot::channel();
+            let work = move || drop(tell.send(system_tls().map_err(|error| HttpError::Unreachable(error.to_string()))));
+            drop(std::thread::Builder::new().name("root certificates".into()).spawn(work));
+            told.await.unwrap_or(Err(HttpError::Unreachable("can't read the root certificates".into())))
+        };
+        self.0.tls.get_or_try_init(load).await.cloned()
+    }
+}
+
+/// For plain HTTP: trusts nobody, reads nothing.
+fn bare_tls() -> ClientConfig {
+    let versions = tls_builder().expect("ring has the default versions");
+    versions.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()
+}
+
+fn system_tls() -> Result<ClientConfig, rustls::Error> {
+    use rustls_platform_verifier::BuilderVerifierExt;
+    let mut tls = tls_builder()?.with_platform_verifier()?.with_no_client_auth();
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(tls)
+}
+
+fn tls_builder() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()
+}
+
+/// Our look-ups in the form that reqwest asks for, of one address family or both.
+struct Names {
+    resolver: Resolver,
+    family: Option<Family>,
+}
+
+impl dns::Resolve for Names {
+    fn resolve(&self, name: dns::Name) -> dns::Resolving {
+        let (resolver, family) = (self.resolver.clone(), self.family);
+        Box::pin(async move {
+            let found = resolver.lookup(name.as_str()).await?;
+            let fits = |ip: &IpAddr| match family {
+                None => true,
+                Some(Family::V4) => ip.is_ipv4(),
+                Some(Family::V6) => ip.is_ipv6(),
+            };
+            let found: Vec<_> = found.iter().copied().filter(fits).map(|ip| (ip, 0u16).into()).collect();
+            Ok(Box::new(found.into_iter()) as dns::Addrs)
+        })
+    }
+}
+
+/// Where a redirect leads.
+fn redirect_of(response: &Response) -> Option<String> {
+    let place = response.headers().get(LOCATION).filter(|_| response.status().is_redirection())?;
+    Some(String::from_utf8_lossy(place.as_bytes()).trim().to_owned())
+}
+
+/// The whole body, unpacked. It counts as packed if it says so or begins as gzip does: no bencode does.
+async fn read_body(mut response: Response, cap: usize) -> Result<Vec<u8>, HttpError> {
+    let named = |value: &HeaderValue| value.as_bytes().to_ascii_lowercase().ends_with(b"gzip");
+    let packed = response.headers().get(CONTENT_ENCODING).is_some_and(named);
+    let mut body = Gunzip::new(packed, cap);
+    while let Some(chunk) = response.chunk().await.map_err(|error| HttpError::Unreachable(why(&error)))? {
+        body.push(&chunk)?;
+    }
+    body.finish()
+}
+
+/// The innermost cause, in a few words and without the URL.
+fn why(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    if let Some(error) = cause.downcast_ref::<std::io::Error>() {
+        return match error.kind() {
+            std::io::ErrorKind::TimedOut => "no connection in time".into(),
+            kind => kind.to_string(),
+        };
+    }
+    if cause.is::<reqwest::Error>() { "the request failed".into() } else { cause.to_string() }
+}
+
+/// A status as people know it: `404 Not Found`.
+pub fn status_line(status: u16) -> String {
+    let known = reqwest::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+    known.map_or_else(|| status.to_string(), |reason| format!("{status} {reason}"))
+}

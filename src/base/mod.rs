@@ -13,3 +13,4 @@ pub mod rate;
 pub mod run;
 pub mod safe_path;
 pub mod selection;
+pub mod size;

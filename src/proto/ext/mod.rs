@@ -1,26 +1,38 @@
 //! The extension protocol (BEP 10) and the extensions that ride on it.
+//!
+//! Each side names the ids under which it wants to receive; ours are the constants in [`our_id`].
 
-/// A peer's BEP 10 handshake, as far as we use it.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct ExtHandshake {
-    /// The peer's message id for `ut_metadata` (BEP 9); `None`: not offered, or switched off with 0.
-    pub ut_metadata: Option<u8>,
-    /// For `ut_pex` (BEP 11).
-    pub ut_pex: Option<u8>,
-    /// For `lt_donthave` (BEP 54).
-    pub lt_donthave: Option<u8>,
-    /// For `ut_holepunch` (BEP 55).
-    pub ut_holepunch: Option<u8>,
-    /// Size of the info dictionary in bytes, if it has it; never 0.
-    pub metadata_size: Option<u32>,
-    /// Requests that it holds at a time.
-    pub reqq: Option<u32>,
-    /// Its TCP listen port.
-    pub port: Option<u16>,
-    /// It will not download any more (BEP 21).
-    pub upload_only: bool,
-    /// Client name and version as it says, at most 64 bytes, escaped for showing.
-    pub client: Option<String>,
-    /// Our address as it sees it.
-    pub your_ip: Option<std::net::IpAddr>,
+pub mod handshake;
+pub mod metadata;
+pub mod pex;
+
+pub use handshake::{ExtHandshake, OurHandshake};
+pub use metadata::MetadataMessage;
+pub use pex::PexMessage;
+
+/// The message ids under which we receive extension messages.
+pub mod our_id {
+    pub const HANDSHAKE: u8 = 0;
+    pub const UT_METADATA: u8 = 1;
+    pub const UT_PEX: u8 = 2;
+    pub const LT_DONTHAVE: u8 = 3;
+}
+
+/// Length of a piece of the info dictionary (BEP 9, "metadata"); the last may be shorter.
+pub const METADATA_PIECE_LEN: u32 = 16 * 1024;
+
+/// Reads a DONT HAVE: the piece that the sender no longer has (BEP 54, "protocol encoding").
+pub fn dont_have(payload: &[u8]) -> Option<u32> {
+    Some(u32::from_be_bytes(payload.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dont_have_is_one_index() {
+        assert_eq!(dont_have(&[0, 0, 1, 2]), Some(258));
+        assert_eq!(dont_have(&[0, 0, 1]), None);
+    }
 }

@@ -132,7 +132,6 @@ impl Session {
         }
         if !self.deadlines.snubbed && over(self.deadlines.waiting, self.snub_after()) {
             self.deadlines.snubbed = true;
-            self.window.forget_probe();
             self.emit(PeerEvent::Snubbed(true));
         }
         if over(self.deadlines.owed, ANSWER) {

@@ -160,6 +160,7 @@ impl Session {
         };
         self.window.on_lost(|lost| lost == at);
         if let Some(run) = self.leases.refuse(at) {
+            self.hungry = None;
             self.emit(PeerEvent::Returned(run));
         }
         if !self.choked {

@@ -85,7 +85,7 @@ impl Window {
         self.probe.take_if(|probe| lost(probe.at));
     }
 
-    /// Everything unanswered is lost, or a long silence makes the probe worthless.
+    /// The probe may be among the requests that were taken back.
     pub fn forget_probe(&mut self) {
         self.probe = None;
     }

@@ -229,6 +229,7 @@ impl Session {
         }
         self.abandon_block();
         self.window.forget_probe();
+        self.hungry = None;
         self.awaits();
         self.emit(PeerEvent::Returned(run));
     }

@@ -1,5 +1,6 @@
 //! Behaviours of the session, one theme a file.
 
+mod deadlines;
 mod leasing;
 mod slicing;
 mod transfer;

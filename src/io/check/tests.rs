@@ -1,0 +1,90 @@
+use std::fs::{self, OpenOptions};
+
+use super::*;
+use crate::io::file_set::tests::Fixture;
+
+fn all(fx: &Fixture) -> Bitfield {
+    Bitfield::full(fx.layout.pieces())
+}
+
+fn run(fx: &Fixture, files: &FileSet) -> Checked {
+    check(files, &fx.hashes(), &all(fx), &CheckWatch::default()).unwrap()
+}
+
+fn abc() -> Fixture {
+    Fixture::new(1000, &[("t/a", 15_500), ("t/b", 300), ("t/d/c", 20_000)])
+}
+
+fn lay_down(fx: &Fixture) {
+    for (index, path) in fx.paths.iter().enumerate() {
+        fx.place(path.to_str().unwrap(), fx.file(index));
+    }
+}
+
+#[test]
+fn whole_data_is_right_and_one_wrong_byte_is_one_wrong_piece() {
+    let fx = abc();
+    lay_down(&fx);
+    let watch = CheckWatch::default();
+    let files = FileSet::open(fx.setup()).unwrap();
+    assert!(check(&files, &fx.hashes(), &all(&fx), &watch).unwrap().verified.all());
+    assert_eq!((watch.done.into_inner(), watch.total.into_inner()), (35_800, 35_800));
+
+    let mut c = fx.file(2).to_vec();
+    c[10_000] ^= 1;
+    fx.place("t/d/c", &c);
+    let verified = run(&fx, &FileSet::open(fx.setup()).unwrap()).verified;
+    assert_eq!((verified.count(), verified.get(25)), (35, false));
+}
+
+#[test]
+fn missing_and_short_files_cost_the_pieces_that_they_lack() {
+    let fx = abc();
+    lay_down(&fx);
+    fs::remove_file(fx.out.path().join("t/b")).unwrap();
+    OpenOptions::new().write(true).open(fx.out.path().join("t/a")).unwrap().set_len(4_500).unwrap();
+    let files = FileSet::open(fx.setup()).unwrap();
+    let Checked { verified, unreadable } = run(&fx, &files);
+    assert_eq!(verified.ones().collect::<Vec<_>>(), (0..4).chain(16..36).collect::<Vec<_>>());
+    assert!(matches!(unreadable[&0], FileError::Short { .. }), "a missing file is no news");
+    assert!(matches!(files.problem(0), Some(FileError::Short { found: 4_500, expected: 15_500, .. })));
+    assert!(matches!(files.problem(1), Some(FileError::Missing { .. })) && files.problem(2).is_none());
+    assert_eq!(files.present().count(), 35, "piece 15 has bytes of the missing file");
+}
+
+#[test]
+fn holes_are_zeros_but_a_short_file_is_no_hole() {
+    let mut fx = Fixture::new(1 << 16, &[("sparse", 20 << 16)]);
+    fx.content[..18 << 16].fill(0);
+    let path = fx.out.path().join("sparse");
+    let file = fs::File::create(&path).unwrap();
+    file.set_len(20 << 16).unwrap();
+    let files = FileSet::open(fx.setup()).unwrap();
+    if cfg!(target_os = "linux") {
+        assert!(files.is_hole(0) && files.is_hole(19));
+    }
+    assert_eq!(run(&fx, &files).verified.ones().collect::<Vec<_>>(), (0..18).collect::<Vec<_>>());
+    file.set_len(10 << 16).unwrap();
+    assert!(!files.is_hole(10));
+    assert_eq!(run(&fx, &files).verified.count(), 10);
+}
+
+#[test]
+fn a_cancelled_check_says_nothing() {
+    let fx = abc();
+    lay_down(&fx);
+    let watch = CheckWatch { cancel: true.into(), ..CheckWatch::default() };
+    assert!(check(&FileSet::open(fx.setup()).unwrap(), &fx.hashes(), &all(&fx), &watch).is_none());
+}
+
+#[test]
+fn shares_stay_within_the_memory_and_are_never_nothing() {
+    for piece in [1u32, 1 << 14, 1 << 20, 1 << 24, 1 << 28] {
+        let layout = Layout::v1(piece, [(1, false)]);
+        for pieces in [0, 1, 5, 100_000] {
+            let (threads, batch) = shares(&layout, pieces);
+            assert!((1..=BATCH).contains(&batch) && threads >= 1);
+            assert!(threads * batch * piece as usize <= MEMORY || (threads, batch) == (1, 1));
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The disk threads: they hash pieces that are in memory, write them, read blocks for uploads, and sync.
+//!
+//! One [`DiskPool`] serves the whole process; each torrent holds a [`TorrentDisk`] of it. Work goes in without waiting,
+//! what became of it comes back as [`DiskReport`]s on the torrent's channel. There are three kinds of threads, so that
+//! neither a cold read nor a sync holds up the hashing and writing that downloads wait for. The threads end when the
+//! last handle is dropped and the work that was queued is done.
+
+mod queue;
+mod syncer;
+mod writer;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
+
+use self::queue::Queue;
+use self::syncer::Syncer;
+use crate::io::file_set::{FileError, FileSet, Synced};
+use crate::swarm::{DiskJob, DiskOutcome};
+
+/// Threads that read for uploads.
+const READERS: usize = 2;
+
+/// What the disk threads tell a torrent.
+#[derive(Debug)]
+pub enum DiskReport {
+    /// What became of one [`DiskJob`].
+    Outcome(DiskOutcome),
+    /// This selected file is whole, verified and has its final name.
+    Finished(usize),
+    /// Everything that had been written when the sync began is durable: a resume record may say so now. Comes after
+    /// [`TorrentDisk::sync`], and by itself now and then while there are writes.
+    Synced(Synced),
+    /// A sync failed; what was written since the one before may be lost.
+    SyncFailed(FileError),
+}
+
+/// The disk threads of the process.
+#[derive(Clone, Debug)]
+pub struct DiskPool(Arc<Threads>);
+
+/// One torrent's access to the disk threads. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct TorrentDisk {
+    torrent: Arc<Torrent>,
+    pool: Arc<Threads>,
+}
+
+/// A torrent as the disk threads see it.
+#[derive(Debug)]
+struct Torrent {
+    files: Arc<FileSet>,
+    reports: UnboundedSender<DiskReport>,
+    /// A sync is due some time.
+    sync_due: AtomicBool,
+    /// A sync is queued and has not begun.
+    sync_queued: AtomicBool,
+}
+
+/// Dropped with the last handle, it closes the queues.
+#[derive(Debug)]
+struct Threads {
+    writes: Arc<Queue<(Arc<Torrent>, DiskJob)>>,
+    reads: Arc<Queue<Read>>,
+    syncer: Arc<Syncer>,
+}
+
+/// A read for an upload.
+#[derive(Debug)]
+struct Read {
+    files: Arc<FileSet>,
+    piece: u32,
+    begin: u32,
+    len: u32,
+    reply: oneshot::Sender<Result<Vec<u8>, FileError>>,
+}
+
+impl DiskPool {
+    /// How many threads hash and write on this machine: one less than it has cores, 1 to 4.
+    pub fn default_threads() -> usize {
+        thread::available_parallelism().map_or(1, |cores| cores.get() - 1).clamp(1, 4)
+    }
+
+    /// Starts `writers` threads that hash and write, and the few others.
+    ///
+    /// # Errors
+    /// If the system gives no more threads.
+    pub fn start(writers: usize) -> io::Result<DiskPool> {
+        let threads =
+            Threads { writes: Arc::new(Queue::new()), reads: Arc::new(Queue::new()), syncer: Arc::new(Syncer::new()) };
+        for _ in 0..writers.max(1) {
+            let (writes, syncer) = (threads.writes.clone(), threads.syncer.clone());
+            spawn("disk-write", move || writer::run(&writes, &syncer))?;
+        }
+        for _ in 0..READERS {
+            let reads = threads.reads.clone();
+            spawn("disk-read", move || run_reader(&reads))?;
+        }
+        let syncer = threads.syncer.clone();
+        spawn("disk-sync", move || syncer.run())?;
+        Ok(DiskPool(Arc::new(threads)))
+    }
+
+    /// The handle of one torrent, whose reports go to `reports`.
+    pub fn torrent(&self, files: Arc<FileSet>, reports: UnboundedSender<DiskReport>) -> TorrentDisk {
+        let torrent = Torrent { files, reports, sync_due: AtomicBool::new(false), sync_queued: AtomicBool::new(false) };
+        TorrentDisk { torrent: Arc::new(torrent), pool: self.0.clone() }
+    }
+}
+
+impl TorrentDisk {
+    /// Queues a job; its outcome comes as a [`DiskReport::Outcome`].
+    pub fn submit(&self, job: DiskJob) {
+        self.pool.writes.push((self.torrent.clone(), job));
+    }
+
+    /// Queues a read of verified bytes, which must lie in the piece. If the receiver is dropped before its turn comes,
+    /// nothing is read.
+    pub fn read(&self, piece: u32, begin: u32, len: u32) -> oneshot::Receiver<Result<Vec<u8>, FileError>> {
+        let (reply, answer) = oneshot::channel();
+        self.pool.reads.push(Read { files: self.torrent.files.clone(), piece, begin, len, reply });
+        answer
+    }
+
+    /// Queues a sync of all that was written up to now; [`DiskReport::Synced`] or [`DiskReport::SyncFailed`] answers.
+    pub fn sync(&self) {
+        self.pool.syncer.request(&self.torrent);
+    }
+
+    pub fn files(&self) -> &Arc<FileSet> {
+        &self.torrent.files
+    }
+}
+
+impl Torrent {
+    fn report(&self, report: DiskReport) {
+        // A torrent that is gone needs no reports.
+        let _ = self.reports.send(report);
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.writes.close();
+        self.reads.close();
+        self.syncer.close();
+    }
+}
+
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    thread::Builder::new().name(name.into()).spawn(body).map(drop)
+}
+
+fn run_reader(reads: &Queue<Read>) {
+    while let Some(Read { files, piece, begin, len, reply }) = reads.pop() {
+        if !reply.is_closed() {
+            let mut bytes = vec![0; len as usize];
+            let _ = reply.send(files.read(piece, begin, &mut bytes).map(|()| bytes));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! The threads that hash and write.
+
+use std::sync::Arc;
+
+use super::queue::Queue;
+use super::syncer::Syncer;
+use super::{DiskReport, Torrent};
+use crate::base::bitfield::Bitfield;
+use crate::base::hash::sha1_batch;
+use crate::base::layout::BLOCK_LEN;
+use crate::base::run::RunBuffer;
+use crate::io::file_set::{FileError, FileSet, Stretched};
+use crate::swarm::{DiskJob, DiskOutcome};
+
+/// As many pieces are hashed together as the widest kernel has lanes.
+const BATCH: usize = 16;
+
+type Job = (Arc<Torrent>, DiskJob);
+
+/// A piece in memory.
+struct Piece {
+    torrent: Arc<Torrent>,
+    index: u32,
+    hash: [u8; 20],
+    runs: Vec<RunBuffer>,
+}
+
+/// Works until the queue is closed and empty.
+pub(super) fn run(jobs: &Queue<Job>, syncer: &Syncer) {
+    loop {
+        let batch = jobs.pop_batch(BATCH, |(_, job)| matches!(job, DiskJob::Finish { .. }));
+        if batch.is_empty() {
+            return;
+        }
+        let mut pieces = Vec::with_capacity(batch.len());
+        for (torrent, job) in batch {
+            match job {
+                DiskJob::Finish { piece: index, hash, runs } => pieces.push(Piece { torrent, index, hash, runs }),
+                DiskJob::Spill { piece, runs } => spill(&torrent, piece, runs, syncer),
+                DiskJob::Load { piece, runs, blocks } => load(&torrent, piece, runs, &blocks),
+            }
+        }
+        finish(pieces, syncer);
+    }
+}
+
+/// Hashes all the pieces at once and writes those that are right, neighbours of one torrent together.
+fn finish(pieces: Vec<Piece>, syncer: &Syncer) {
+    if pieces.is_empty() {
+        return;
+    }
+    let (mut right, wrong) = sort_out(pieces);
+    for Piece { torrent, index: piece, runs, .. } in wrong {
+        torrent.report(DiskReport::Outcome(DiskOutcome::Mismatch { piece, runs }));
+    }
+    right.sort_by_key(|piece| (Arc::as_ptr(&piece.torrent) as usize, piece.index));
+    while !right.is_empty() {
+        let next = |(a, b): (&Piece, &Piece)| Arc::ptr_eq(&a.torrent, &b.torrent) && a.index + 1 == b.index;
+        let joined = 1 + right.iter().zip(&right[1..]).take_while(|&pair| next(pair)).count();
+        let rest = right.split_off(joined);
+        write_neighbours(std::mem::replace(&mut right, rest), syncer);
+    }
+}
+
+/// The pieces whose hash is right, and the others.
+fn sort_out(pieces: Vec<Piece>) -> (Vec<Piece>, Vec<Piece>) {
+    let slices: Vec<Vec<&[u8]>> =
+        pieces.iter().map(|piece| piece.runs.iter().map(|run| &run.bytes[..]).collect()).collect();
+    let digests = sha1_batch(&slices.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    let mut digests = digests.into_iter();
+    pieces.into_iter().partition(|piece| digests.next() == Some(piece.hash))
+}
+
+fn write_neighbours(pieces: Vec<Piece>, syncer: &Syncer) {
+    let torrent = pieces[0].torrent.clone();
+    let parts: Vec<_> = pieces.iter().flat_map(|piece| piece.runs.iter().map(whole_run)).collect();
+    let written = torrent.files.write(&parts);
+    for Piece { index: piece, runs, .. } in pieces {
+        let done = match &written {
+            Ok(()) => torrent.files.mark_verified(piece).map_err(|error| error.to_failure()),
+            Err(error) => Err(error.to_failure()),
+        };
+        torrent.report(DiskReport::Outcome(match done {
+            Ok(()) => DiskOutcome::Verified { piece, runs },
+            Err(error) => DiskOutcome::Failed { piece, runs, error },
+        }));
+    }
+    for file in torrent.files.take_finished() {
+        torrent.report(DiskReport::Finished(file));
+    }
+    syncer.note_write(&torrent);
+}
+
+fn whole_run(run: &RunBuffer) -> Stretched<'_> {
+    Stretched { piece: run.run.piece, begin: run.run.begin(), bytes: &run.bytes }
+}
+
+/// Writes the blocks that are there to their place, unverified.
+fn spill(torrent: &Arc<Torrent>, piece: u32, runs: Vec<RunBuffer>, syncer: &Syncer) {
+    let blocks = |run| ranges(run, |run: &RunBuffer, block| run.have >> block & 1 == 1);
+    let parts: Vec<_> = runs
+        .iter()
+        .flat_map(|run| {
+            blocks(run).into_iter().map(move |range| Stretched {
+                piece,
+                begin: run.run.begin() + range.start as u32,
+                bytes: &run.bytes[range],
+            })
+        })
+        .collect();
+    let written = torrent.files.write(&parts);
+    torrent.report(DiskReport::Outcome(match written {
+        Ok(()) => DiskOutcome::Spilled { piece, runs },
+        Err(error) => DiskOutcome::Failed { piece, runs, error: error.to_failure() },
+    }));
+    syncer.note_write(torrent);
+}
+
+/// Reads the blocks that `blocks` marks back into the runs.
+fn load(torrent: &Arc<Torrent>, piece: u32, mut runs: Vec<RunBuffer>, blocks: &Bitfield) {
+    let loaded = runs.iter_mut().try_for_each(|run| load_run(&torrent.files, run, blocks));
+    torrent.report(DiskReport::Outcome(match loaded {
+        Ok(()) => DiskOutcome::Loaded { piece, runs },
+        Err(error) => DiskOutcome::Failed { piece, runs, error: error.to_failure() },
+    }));
+}
+
+fn load_run(files: &FileSet, run: &mut RunBuffer, blocks: &Bitfield) -> Result<(), FileError> {
+    let first = run.run.first;
+    for range in ranges(run, |_, block| blocks.get(first + block)) {
+        files.read(run.run.piece, run.run.begin() + range.start as u32, &mut run.bytes[range])?;
+    }
+    for block in (0..run.run.count).filter(|block| blocks.get(first + block)) {
+        run.have |= 1 << block;
+        run.want &= !(1 << block);
+    }
+    Ok(())
+}
+
+/// The byte ranges of the run's blocks of which `chosen` holds (its block index counts from the run's first), those
+/// side by side joined.
+fn ranges(run: &RunBuffer, chosen: impl Fn(&RunBuffer, u32) -> bool) -> Vec<std::ops::Range<usize>> {
+    let mut ranges: Vec<std::ops::Range<usize>> = Vec::new();
+    for block in (0..run.run.count).filter(|&block| chosen(run, block)) {
+        let start = (block * BLOCK_LEN) as usize;
+        let end = run.bytes.len().min(start + BLOCK_LEN as usize);
+        match ranges.last_mut() {
+            Some(last) if last.end == start => last.end = end,
+            _ => ranges.push(start..end),
+        }
+    }
+    ranges
+}

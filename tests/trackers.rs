@@ -13,6 +13,7 @@ use rtorrent_cli::io::announce::Announcer;
 use rtorrent_cli::io::http::HttpClient;
 use rtorrent_cli::io::resolve::Resolver;
 use rtorrent_cli::io::tracker_task::{self, TrackerHandle, TrackerNews, TrackerSetup};
+use rtorrent_cli::io::udp_tracker::UdpTrackers;
 use rtorrent_cli::proto::tracker::Totals;
 use tokio::sync::{mpsc, watch};
 use tracker_server::TrackerServer;
@@ -23,7 +24,8 @@ const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn announcer() -> Announcer {
-    Announcer::new(HttpClient::new("rtorrent-cli/test", Resolver::new()))
+    let http = HttpClient::new("rtorrent-cli/test", Resolver::new());
+    Announcer::new(http, UdpTrackers::spawn(StdRng::seed_from_u64(2)))
 }
 
 /// A torrent's trackers at work.
@@ -69,9 +71,20 @@ fn events(tracker: &TrackerServer) -> Vec<String> {
 #[tokio::test]
 async fn started_completed_and_stopped_over_http() {
     let tracker = TrackerServer::start(V4).await.unwrap();
+    a_whole_life(&tracker, &tracker.http_url()).await;
+}
+
+#[tokio::test]
+async fn started_completed_and_stopped_over_udp() {
+    let tracker = TrackerServer::start(V4).await.unwrap();
+    a_whole_life(&tracker, &tracker.udp_url()).await;
+    assert_eq!(tracker.seen()[0].url_data, "/announce");
+}
+
+async fn a_whole_life(tracker: &TrackerServer, url: &str) {
     let peer: SocketAddr = "10.1.2.3:4567".parse().unwrap();
     tracker.insert(HASH, peer, 0);
-    let mut scene = Scene::start(&[&[&tracker.http_url()]], false);
+    let mut scene = Scene::start(&[&[url]], false);
     assert_eq!(scene.peers().await, [peer]);
     assert_eq!(scene.handle.status().borrow().counts(), (1, 1));
     let seen = &tracker.seen()[0];
@@ -81,7 +94,7 @@ async fn started_completed_and_stopped_over_http() {
     scene.totals.send_replace(Totals { uploaded: 1, downloaded: 2, left: Some(0) });
     scene.handle.completed();
     scene.handle.stop(Duration::from_secs(20)).await;
-    let mut last = events(&tracker).split_off(1);
+    let mut last = events(tracker).split_off(1);
     last.sort();
     assert_eq!(last, ["completed", "stopped"]);
     let seen = tracker.seen().pop().unwrap();

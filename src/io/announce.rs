@@ -4,22 +4,27 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::http::{Bounds, HttpClient, HttpError, Reply, status_line};
+use super::udp_tracker::UdpTrackers;
 use crate::proto::tracker::http::{announce_url, parse_announce};
 use crate::proto::tracker::udp::Family;
+use crate::proto::tracker::udp_client::{Query, UdpAnswer};
 use crate::proto::tracker::{AnnounceReply, AnnounceRequest, Scheme, TrackerError, TrackerUrl};
 
 /// Reaches trackers; one for the whole run, clones share its sockets.
 #[derive(Clone)]
 pub struct Announcer {
     http: HttpClient,
+    udp: UdpTrackers,
 }
 
+/// A UDP tracker has had three packets by then.
+const UDP_PATIENCE: Duration = Duration::from_secs(60);
 /// The name look-up of a tracker may take no longer.
 const LOOK_UP: Duration = Duration::from_secs(30);
 
 impl Announcer {
-    pub fn new(http: HttpClient) -> Self {
-        Announcer { http }
+    pub fn new(http: HttpClient, udp: UdpTrackers) -> Self {
+        Announcer { http, udp }
     }
 
     /// Announces to `url` on both address families side by side; `heard` takes each reply as it comes.
@@ -32,29 +37,36 @@ impl Announcer {
         request: &AnnounceRequest,
         heard: impl Fn(AnnounceReply),
     ) -> Result<(), TrackerError> {
-        let ask = async |family| self.ask(url, request, family).await.map(&heard);
+        let ask = async |addr| self.ask(url, request, addr).await.map(&heard);
         match self.families(url).await? {
-            (Some(_), None) => ask(Family::V4).await,
-            (None, _) => ask(Family::V6).await,
-            (Some(_), Some(_)) => match tokio::join!(ask(Family::V4), ask(Family::V6)) {
+            (Some(v4), None) => ask(v4).await,
+            (None, Some(v6)) => ask(v6).await,
+            (Some(v4), Some(v6)) => match tokio::join!(ask(v4), ask(v6)) {
                 (Err(TrackerError::Unreachable(_)), Err(error)) | (Err(error), Err(_)) => Err(error),
                 _ => Ok(()),
             },
+            (None, None) => Err(TrackerError::Unreachable("it has no addresses".into())),
         }
     }
 
-    /// Announces on one family.
+    /// Announces on the family of `addr`.
     async fn ask(
         &self,
         url: &TrackerUrl,
         request: &AnnounceRequest,
-        family: Family,
+        addr: SocketAddr,
     ) -> Result<AnnounceReply, TrackerError> {
         match url.scheme() {
             Scheme::Http | Scheme::Https => {
-                parse_announce(&http_body(&self.http, &announce_url(url, request), family).await?)
+                parse_announce(&http_body(&self.http, &announce_url(url, request), Family::of(&addr)).await?)
             }
-            Scheme::Udp => Err(TrackerError::Unreachable("UDP trackers are not asked yet".into())),
+            Scheme::Udp => {
+                let query = Query::Announce { request: request.clone(), url_data: url.path_and_query().into() };
+                match self.udp.ask(addr, query, UDP_PATIENCE).await? {
+                    UdpAnswer::Announced(reply) => Ok(reply),
+                    UdpAnswer::Scraped(_) => unreachable!("an announce is answered by an announce"),
+                }
+            }
         }
     }
 

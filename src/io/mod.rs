@@ -11,3 +11,4 @@ pub mod resolve;
 pub mod resume;
 pub mod take_up;
 pub mod tracker_task;
+pub mod udp_tracker;

@@ -7,9 +7,10 @@ use std::time::Duration;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use super::announce::{AnnounceEvent, AnnounceReply, AnnounceRequest, Retry, TrackerError};
-use super::peers as compact;
+
 use super::url::TrackerUrl;
 use crate::base::bencode::{Dict, Limits, Value};
+use crate::base::compact;
 
 /// All but the unreserved characters of RFC 3986.
 pub(super) const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');

@@ -6,7 +6,6 @@
 
 pub mod announce;
 pub mod http;
-mod peers;
 pub mod scrape;
 pub mod tiers;
 pub mod udp;

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::announce::{AnnounceEvent, AnnounceReply, AnnounceRequest};
-use super::peers as compact;
+
 use super::scrape::Scrape;
+use crate::base::compact;
 use crate::base::id::InfoHashV1;
 
 const PROTOCOL_ID: u64 = 0x417_2710_1980;

@@ -63,6 +63,10 @@ pub enum Action {
     Banned {
         addr: SocketAddr,
     },
+    /// A peer's DHT node listens there (BEP 5): worth a ping.
+    DhtNode {
+        addr: SocketAddr,
+    },
 }
 
 /// What the engine tells the torrent.
@@ -76,6 +80,10 @@ pub enum Command {
     Stop,
     /// Upload slots: 0 uploads nothing.
     UploadSlots(u32),
+    /// Bytes of buffers that this torrent may use from now on; one piece is always allowed.
+    Memory(u64),
+    /// The torrent is private (BEP 27): forget every address and drop every peer that no tracker gave.
+    TrackerOnly,
 }
 
 /// All that a torrent needs to begin with pieces.

@@ -1,5 +1,39 @@
 //! A torrent without I/O: the single owner of all decisions about what to fetch from whom and what to serve.
+//!
+//! [`Torrent`] takes events with the time (`on_*`, one verb a file) and says what it wants done ([`Action`]s out of
+//! `poll_action`). Its parts each own one thing: [`book`] the addresses, [`metadata`] the info dictionary while it is
+//! fetched, [`picker`] the order of pieces, [`staging`] the open pieces and their memory, [`blame`] the evidence of
+//! corrupt pieces, [`choker`] the upload slots.
 
 pub mod action;
+pub mod blame;
+pub mod book;
+pub mod choker;
+pub mod lease;
+pub mod metadata;
+pub mod open_piece;
+pub mod picker;
+pub mod piece_set;
+pub mod pool;
+pub mod staging;
+pub mod torrent;
+
+mod complete;
+mod connect;
+mod endgame;
+mod grant;
+mod interest;
+mod on_command;
+mod on_disk;
+mod on_peer;
+mod on_timeout;
+mod peer;
+mod pieces;
+mod spill;
+mod upload;
+
+#[cfg(test)]
+mod tests;
 
 pub use action::{Action, Command, DiskFailure, DiskFailureKind, DiskJob, DiskOutcome, PeerKey, Source};
+pub use torrent::{Torrent, TorrentConfig, Totals};

@@ -1,0 +1,60 @@
+//! A piece with all its blocks, and a torrent with all its pieces.
+
+use crate::proto::session::PeerCommand;
+use crate::swarm::action::{Action, DiskJob, PeerKey};
+use crate::swarm::torrent::Torrent;
+
+impl Torrent {
+    /// A piece is wholly in memory: to the disk with it, to be hashed and written.
+    pub(super) fn finish(&mut self, piece: u32) {
+        let Some(pieces) = &mut self.pieces else { return };
+        let Some(taken) = pieces.staging.take(piece) else { return };
+        pieces.blame.on_finish(piece, taken.senders);
+        pieces.finishing.insert(piece);
+        let hash = pieces.hashes[piece as usize];
+        self.submit(DiskJob::Finish { piece, hash, runs: taken.runs });
+    }
+
+    /// Says once that everything wanted is there, and lets go of whom we need no more.
+    pub(super) fn notice_completion(&mut self) {
+        let Some(pieces) = &mut self.pieces else { return };
+        if self.complete || self.stopped || !pieces.is_complete() {
+            return;
+        }
+        self.complete = true;
+        if pieces.staging.is_empty() {
+            pieces.staging.shrink();
+        }
+        self.actions.push_back(Action::Complete);
+        self.hungry.clear();
+        self.timers.review = None;
+        let keys: Vec<(PeerKey, bool)> = self.peers.iter().map(|(key, peer)| (*key, peer.extended)).collect();
+        for (key, extended) in keys {
+            self.recall_all_of(key);
+            self.review_interest(key);
+            if extended {
+                self.say(key, PeerCommand::UploadOnly(true));
+            }
+            self.drop_if_useless(key);
+        }
+    }
+
+    /// Once we are complete, a peer that will not download either has nothing to say to us.
+    pub(super) fn drop_if_useless(&mut self, key: PeerKey) {
+        if self.complete && self.peers.get(&key).is_some_and(|peer| peer.is_seed() || peer.upload_only) {
+            self.hang_up(key);
+        }
+    }
+
+    /// A peer whose last piece has just come is a seed from now on.
+    pub(super) fn notice_new_seed(&mut self, key: PeerKey) {
+        let Some(has) = self.peers.get(&key).and_then(|peer| peer.has.as_ref()) else { return };
+        let all = match has {
+            crate::swarm::piece_set::PieceSet::All(_) => true,
+            crate::swarm::piece_set::PieceSet::Some(bits) => bits.all(),
+        };
+        if all && self.complete {
+            self.hang_up(key);
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Addresses, dials, incoming connections: who becomes a peer, and how a peer ceases to be one.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use crate::proto::session::PeerCommand;
+use crate::proto::session::message::CloseReason;
+use crate::swarm::action::{Action, Connected, DialFailure, PeerKey, Source};
+use crate::swarm::book::per_ip;
+use crate::swarm::peer::Peer;
+use crate::swarm::torrent::{Dial, Torrent};
+
+/// A first dial that takes longer gives way to fresh addresses.
+pub(super) const PATIENCE: Duration = Duration::from_secs(4);
+/// A connection that nobody is interested in may be replaced after this.
+pub(super) const TRIAL: Duration = Duration::from_secs(60);
+/// Two connections between the same two ends that came up within this time are a crossing: both ends keep the same one.
+const CROSSING: Duration = Duration::from_secs(10);
+
+impl Torrent {
+    /// Addresses from one source. Call as soon as there are any.
+    pub fn on_addresses(&mut self, now: Instant, source: Source, addresses: &[SocketAddr]) {
+        if self.tracker_only && source != Source::Tracker {
+            return;
+        }
+        for &addr in addresses {
+            self.book.add(source, addr);
+        }
+        self.settle(now);
+    }
+
+    /// An incoming connection whose handshake may be answered; `None`: close it. To be followed by `on_connected` or
+    /// `on_dial_failed` with this key.
+    pub fn accept(&mut self, now: Instant, addr: SocketAddr) -> Option<PeerKey> {
+        if self.stopped || self.book.is_banned(addr) || !self.has_room_for(addr) {
+            return None;
+        }
+        if self.peers.len() + self.accepted.len() >= self.config.max_peers as usize && !self.replace_one(now) {
+            return None;
+        }
+        let key = self.new_key();
+        self.accepted.insert(key, addr);
+        Some(key)
+    }
+
+    /// A handshake has succeeded: from here on the session speaks under this key.
+    pub fn on_connected(&mut self, now: Instant, key: PeerKey, connected: Connected) {
+        let dial = self.dials.remove(&key);
+        let accepted = self.accepted.remove(&key);
+        let known = dial.is_some() || accepted.is_some();
+        if !known || self.stopped || !self.admit(now, dial, &connected) {
+            if let Some(dial) = dial {
+                self.book.closed(now, dial.addr, &CloseReason::Ours, false);
+            }
+            self.say(key, PeerCommand::Close);
+            return self.settle(now);
+        }
+        if let Some(dial) = dial {
+            self.book.worked(dial.addr);
+        }
+        let peer = Peer::new(now, &connected, dial.map(|dial| dial.addr));
+        self.peers.insert(key, peer);
+        self.greet(key, connected.extended);
+        self.settle(now);
+    }
+
+    /// A dial, or the handshake of an accepted connection, came to nothing.
+    pub fn on_dial_failed(&mut self, now: Instant, key: PeerKey, failure: DialFailure) {
+        self.accepted.remove(&key);
+        if let Some(dial) = self.dials.remove(&key) {
+            self.book.failed(now, dial.addr, failure);
+        }
+        self.settle(now);
+    }
+
+    /// Calls who is best to be called, as far as there is room.
+    pub(super) fn dial(&mut self, now: Instant) {
+        if self.stopped || self.failed {
+            return;
+        }
+        while self.dials.len() < self.config.half_open as usize {
+            if self.connections_and_dials() >= self.config.max_peers as usize
+                && !(self.book.has_fresh() && self.replace_one(now))
+            {
+                return;
+            }
+            let (peers, dials) = (&self.peers, &self.dials);
+            let addr = self.book.next(now, |addr| has_room(peers.values(), dials.values(), addr));
+            let Some(addr) = addr else { return };
+            let key = self.new_key();
+            self.dials.insert(key, Dial { addr, since: now });
+            self.actions.push_back(Action::Dial { peer: key, addr });
+        }
+    }
+
+    /// Gives up dials that keep fresh addresses waiting.
+    pub(super) fn hurry_dials(&mut self, now: Instant) {
+        if !self.dials_keep_others_waiting() {
+            return;
+        }
+        let late: Vec<PeerKey> =
+            self.dials.iter().filter(|(_, dial)| dial.since + PATIENCE <= now).map(|(key, _)| *key).collect();
+        for key in late {
+            if let Some(dial) = self.dials.remove(&key) {
+                self.book.postponed(now, dial.addr);
+                self.actions.push_back(Action::AbortDial { peer: key });
+            }
+        }
+    }
+
+    pub(super) fn dials_keep_others_waiting(&self) -> bool {
+        self.dials.len() >= self.config.half_open as usize && self.book.has_fresh()
+    }
+
+    /// Tells a peer to close. What it holds comes back before it is gone.
+    pub(super) fn hang_up(&mut self, key: PeerKey) {
+        if let Some(peer) = self.peers.get_mut(&key)
+            && !std::mem::replace(&mut peer.closing, true)
+        {
+            self.hungry.remove(&key);
+            self.say(key, PeerCommand::Close);
+        }
+    }
+
+    /// Never again: the peer lied about bytes.
+    pub(super) fn ban(&mut self, key: PeerKey) {
+        if let Some(peer) = self.peers.get(&key) {
+            let addr = peer.listens.unwrap_or(peer.addr);
+            self.ban_addr(addr);
+            self.hang_up(key);
+        }
+    }
+
+    pub(super) fn ban_addr(&mut self, addr: SocketAddr) {
+        self.book.ban(addr, per_ip(addr.ip()) != usize::MAX);
+        self.actions.push_back(Action::Banned { addr });
+    }
+
+    /// The connection is over; the last word of its session.
+    pub(super) fn on_closed(&mut self, now: Instant, key: PeerKey, reason: &CloseReason) {
+        let held: Vec<_> = match &self.pieces {
+            Some(pieces) => pieces.staging.leases().of(key).map(|(id, _)| id).collect(),
+            None => Vec::new(),
+        };
+        held.into_iter().for_each(|id| self.on_lost(now, key, id));
+        let Some(peer) = self.peers.remove(&key) else { return };
+        self.hungry.remove(&key);
+        self.past.down += peer.tally.down;
+        self.past.up += peer.tally.up;
+        if let (Some(pieces), Some(has)) = (&mut self.pieces, &peer.has) {
+            pieces.picker.leave(has);
+        }
+        if let Some(metadata) = &mut self.metadata {
+            metadata.offer(key, None);
+            self.ask_metadata(now);
+        }
+        self.release_exclusive(key);
+        if let Some(addr) = peer.listens {
+            self.book.closed(now, addr, reason, peer.was_useful());
+        }
+        self.supply = true;
+    }
+
+    /// Makes room for somebody else by dropping a connection that serves neither side.
+    fn replace_one(&mut self, now: Instant) -> bool {
+        let useless = |peer: &Peer| {
+            !peer.closing && !peer.interest && !peer.interested && peer.since + TRIAL <= now && self.pieces.is_some()
+        };
+        let key = self.peers.iter().find(|(_, peer)| useless(peer)).map(|(key, _)| *key);
+        key.map(|key| self.hang_up(key)).is_some()
+    }
+
+    /// Decides between a new connection and what there is; true if the new one stays.
+    fn admit(&mut self, now: Instant, dial: Option<Dial>, connected: &Connected) -> bool {
+        if connected.peer_id == self.config.peer_id {
+            if let Some(dial) = dial {
+                self.book.failed(now, dial.addr, DialFailure::Ourselves);
+            }
+            return false;
+        }
+        if self.book.is_banned(connected.addr) || !self.has_room_for(connected.addr) {
+            return false;
+        }
+        let twin = self.peers.iter().find(|(_, peer)| {
+            !peer.closing && (peer.peer_id == connected.peer_id || (peer.addr == connected.addr && !connected.incoming))
+        });
+        let Some((&old, peer)) = twin else { return true };
+        let crossing = peer.incoming != connected.incoming && now < peer.since + CROSSING;
+        let ours_stays = self.config.peer_id > connected.peer_id;
+        let new_stays = crossing && connected.incoming != ours_stays;
+        if new_stays {
+            self.hang_up(old);
+        }
+        new_stays
+    }
+
+    fn greet(&mut self, key: PeerKey, extended: bool) {
+        if let Some(pieces) = &self.pieces {
+            let (layout, log, info) = (pieces.layout.clone(), pieces.log.clone(), pieces.info.clone());
+            self.say(key, PeerCommand::Layout { layout, log, info });
+        }
+        if self.complete {
+            if extended {
+                self.say(key, PeerCommand::UploadOnly(true));
+            }
+        } else if let Some(peer) = self.peers.get_mut(&key) {
+            peer.interest = true;
+            self.say(key, PeerCommand::Interest(true));
+        }
+    }
+
+    pub(super) fn connections_and_dials(&self) -> usize {
+        self.peers.values().filter(|peer| !peer.closing).count() + self.accepted.len() + self.dials.len()
+    }
+
+    fn has_room_for(&self, addr: SocketAddr) -> bool {
+        let limit = per_ip(addr.ip());
+        limit == usize::MAX || {
+            let ip = addr.ip().to_canonical();
+            let peers = self.peers.values().filter(|peer| !peer.closing).map(|peer| peer.addr);
+            peers.chain(self.accepted.values().copied()).filter(|other| other.ip().to_canonical() == ip).count() < limit
+        }
+    }
+}
+
+fn has_room<'a>(
+    peers: impl Iterator<Item = &'a Peer>,
+    dials: impl Iterator<Item = &'a Dial>,
+    addr: SocketAddr,
+) -> bool {
+    let limit = per_ip(addr.ip());
+    limit == usize::MAX
+        || peers
+            .filter(|peer| !peer.closing)
+            .map(|peer| peer.addr.ip())
+            .chain(dials.map(|dial| dial.addr.ip()))
+            .filter(|ip| ip.to_canonical() == addr.ip())
+            .count()
+            < limit
+}

@@ -1,0 +1,206 @@
+//! Leases for hungry peers: which runs, how many, from which pieces.
+
+use std::time::{Duration, Instant};
+
+use crate::base::layout::BLOCK_LEN;
+use crate::base::run::RunBuffer;
+use crate::proto::session::PeerCommand;
+use crate::swarm::action::{DiskJob, PeerKey};
+use crate::swarm::lease::grant_len;
+use crate::swarm::peer::Peer;
+use crate::swarm::picker::{Choice, Urgency};
+use crate::swarm::pieces::Pieces;
+use crate::swarm::torrent::Torrent;
+
+/// While fewer pieces than this are there, pieces are begun at random: something to trade comes first.
+const RANDOM_FIRST: u32 = 4;
+/// A peer that has just connected counts as one who will take its share for so long.
+pub(super) const GRACE: Duration = Duration::from_millis(300);
+/// Hungry peers that could not be served are looked at again after this, since estimates change with time alone.
+const REVIEW: Duration = Duration::from_millis(250);
+/// Open pieces with free blocks that are looked at for one run.
+const LOOK: usize = 1_024;
+/// Pieces without an urgency of their own.
+const ORDINARY: Urgency = Urgency { deadline: u32::MAX, priority: u8::MAX };
+
+/// What came of looking for a run.
+enum Offer {
+    Run(RunBuffer),
+    /// There is a piece to begin, but no memory for it.
+    NoMemory,
+    /// The peer has nothing that is free.
+    Nothing,
+}
+
+impl Torrent {
+    /// Serves every hungry peer, if something has become free.
+    pub(super) fn serve_hungry(&mut self, now: Instant) {
+        if !std::mem::take(&mut self.supply) || !self.is_fetching() {
+            return;
+        }
+        let hungry: Vec<PeerKey> = self.hungry.iter().copied().collect();
+        for key in hungry {
+            self.serve(now, key);
+        }
+        // What serving frees (a recall, a spill) comes back as an event of its own.
+        self.supply = false;
+    }
+
+    /// Grants leases to one peer, as many as it can take and as there are.
+    pub(super) fn serve(&mut self, now: Instant, key: PeerKey) {
+        if !self.is_fetching() || !self.may_lease(key) {
+            return;
+        }
+        let mut left = self.allowance(now, key);
+        let (mut runs, mut last) = (Vec::new(), None);
+        let mut short = false;
+        while left > 0 {
+            match self.next_run(now, key, left, last) {
+                Offer::Run(run) => {
+                    last = Some(run.run.piece);
+                    left = left.saturating_sub(run.bytes.len() as u64);
+                    runs.push(run);
+                }
+                Offer::NoMemory => {
+                    short = true;
+                    break;
+                }
+                Offer::Nothing => break,
+            }
+        }
+        if runs.is_empty() && left > 0 && !short {
+            runs.extend(self.duplicate(now, key));
+        }
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        peer.starved = if short && runs.is_empty() { peer.starved.or(Some(now)) } else { None };
+        if runs.is_empty() {
+            self.on_unserved(now, key, short);
+            return;
+        }
+        let granted: u64 = runs.iter().map(|run| run.bytes.len() as u64).sum();
+        peer.hungry = peer.hungry.saturating_sub(granted.try_into().unwrap_or(u32::MAX));
+        if peer.hungry == 0 {
+            self.hungry.remove(&key);
+        } else {
+            self.timers.review.get_or_insert(now + REVIEW);
+        }
+        self.say(key, PeerCommand::Lease(runs));
+    }
+
+    fn may_lease(&self, key: PeerKey) -> bool {
+        self.peers.get(&key).is_some_and(|peer| {
+            let asks = peer.hungry > 0 && !peer.closing && peer.interest;
+            let may = !peer.choking_us || !peer.allowed_fast.is_empty();
+            let idle = || self.pieces.as_ref().is_some_and(|pieces| pieces.staging.leases().bytes_of(key) == 0);
+            asks && may && peer.has.is_some() && (!peer.snubbed || idle())
+        })
+    }
+
+    /// How many bytes the peer gets now; 0 if it has its share of what is left.
+    fn allowance(&self, now: Instant, key: PeerKey) -> u64 {
+        let (Some(pieces), Some(peer)) = (&self.pieces, self.peers.get(&key)) else { return 0 };
+        if peer.snubbed {
+            return BLOCK_LEN.into();
+        }
+        let (held, lent) = (pieces.staging.leases().bytes_of(key), pieces.staging.leases().bytes());
+        let left = pieces.unleased_bytes() + lent;
+        let ask = grant_len(peer.hungry, peer.rate, u64::MAX);
+        // Far from the end the share is no limit, and need not be worked out.
+        if left > (ask + held).saturating_mul(4 * self.peers.len() as u64) {
+            return ask;
+        }
+        let workers = || self.peers.values().filter(|peer| peer.is_worker(now, GRACE));
+        let (count, rates) = workers().fold((0u64, 0u64), |(count, sum), peer| (count + 1, sum + peer.rate));
+        let usual = (rates / count.max(1)).max(1);
+        let weight = |peer: &Peer| peer.rate.max(usual / 8).max(1);
+        let all: u64 = workers().map(weight).sum();
+        let share = (u128::from(left) * u128::from(weight(peer)) / u128::from(all.max(1))) as u64;
+        match share.saturating_sub(held) {
+            0 if held > 0 => 0,
+            share => grant_len(peer.hungry, peer.rate, share),
+        }
+    }
+
+    /// One run for the peer: of an open piece if there is one that it can help with, else of a spilled one, of the one
+    /// after `last`, or of the one that the picker chooses.
+    fn next_run(&mut self, now: Instant, key: PeerKey, bytes: u64, last: Option<u32>) -> Offer {
+        let (Some(pieces), Some(peer)) = (&mut self.pieces, self.peers.get(&key)) else { return Offer::Nothing };
+        let blocks = bytes.div_ceil(BLOCK_LEN.into()).min(u32::MAX.into()) as u32;
+        let helps = |open: &&crate::swarm::open_piece::OpenPiece| open.admits(key) && peer.serves(open.piece);
+        let open = pieces.staging.helpable().take(LOOK).find(helps).map(|open| open.piece);
+        if let Some(piece) = open {
+            return lend(pieces, now, key, piece, blocks);
+        }
+        if let Some(piece) = spilled_for(pieces, peer) {
+            return self.reopen(now, key, piece, blocks);
+        }
+        let next = last.map(|piece| piece + 1).filter(|next| follows(pieces, peer, *next));
+        let picked = next.or_else(|| {
+            let suggested = peer.suggested.iter().copied().find(|piece| follows(pieces, peer, *piece));
+            let choice = if pieces.have.count() < RANDOM_FIRST { Choice::Random } else { Choice::Rarest };
+            let peers = &self.peers;
+            let fits = |piece: u32| {
+                (!peer.choking_us || peer.allowed_fast.contains(&piece)) && trusted(pieces, piece, key, peers)
+            };
+            suggested.or_else(|| pieces.picker.pick(&mut self.rng, peer.has.as_ref()?, choice, fits))
+        });
+        let Some(piece) = picked else { return Offer::Nothing };
+        if !pieces.staging.can_charge(pieces.layout.piece_len(piece).into()) {
+            return Offer::NoMemory;
+        }
+        let only = pieces.blame.is_poisoned(piece).then_some(key);
+        pieces.picker.remove(piece);
+        pieces.staging.open(now, piece, ORDINARY, only);
+        lend(pieces, now, key, piece, blocks)
+    }
+
+    /// Opens a piece of which blocks lie on disk: they are read back while the peer fetches others.
+    fn reopen(&mut self, now: Instant, key: PeerKey, piece: u32, blocks: u32) -> Offer {
+        let Some(pieces) = &mut self.pieces else { return Offer::Nothing };
+        if !pieces.staging.can_charge(pieces.layout.piece_len(piece).into()) {
+            return Offer::NoMemory;
+        }
+        pieces.spilled.remove(&piece);
+        let on_disk = pieces.on_disk[&piece].clone();
+        let runs = pieces.staging.open_spilled(now, piece, ORDINARY, &on_disk);
+        let offer = lend(pieces, now, key, piece, blocks);
+        self.submit(DiskJob::Load { piece, runs, blocks: on_disk });
+        offer
+    }
+
+    /// A hungry peer that got nothing: it has nothing for us any more, or it has to wait, perhaps for memory.
+    fn on_unserved(&mut self, now: Instant, key: PeerKey, short: bool) {
+        self.review_interest(key);
+        if self.peers.get(&key).is_some_and(|peer| peer.interest) {
+            self.timers.review.get_or_insert(now + REVIEW);
+            if short {
+                self.spill_for(now, key);
+            }
+        }
+    }
+}
+
+fn lend(pieces: &mut Pieces, now: Instant, key: PeerKey, piece: u32, blocks: u32) -> Offer {
+    match pieces.staging.lend(now, key, piece, blocks) {
+        Some(run) => Offer::Run(run),
+        None => Offer::Nothing,
+    }
+}
+
+fn spilled_for(pieces: &Pieces, peer: &Peer) -> Option<u32> {
+    pieces.spilled.iter().copied().find(|piece| pieces.missing.get(*piece) && peer.serves(*piece))
+}
+
+/// True if the piece can be begun with this peer without asking for more than the peer has.
+fn follows(pieces: &Pieces, peer: &Peer, piece: u32) -> bool {
+    pieces.picker.is_pickable(piece) && peer.serves(piece) && !pieces.blame.is_poisoned(piece)
+}
+
+/// A piece whose hash failed is rather fetched from one who has sent nothing of it.
+fn trusted(pieces: &Pieces, piece: u32, key: PeerKey, peers: &std::collections::BTreeMap<PeerKey, Peer>) -> bool {
+    !pieces.blame.is_poisoned(piece)
+        || !pieces.blame.suspects(piece, key)
+        || !peers.iter().any(|(other, peer)| {
+            peer.serves(piece) && !peer.closing && !peer.snubbed && !pieces.blame.suspects(piece, *other)
+        })
+}

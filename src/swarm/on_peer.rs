@@ -1,0 +1,214 @@
+//! What a peer's session tells.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use crate::base::bitfield::Bitfield;
+use crate::base::run::{RunBuffer, RunId};
+use crate::proto::ext::ExtHandshake;
+use crate::proto::session::{PeerCommand, PeerEvent};
+use crate::swarm::action::{Action, PeerKey, Source};
+use crate::swarm::metadata::Fetched;
+use crate::swarm::piece_set::PieceSet;
+use crate::swarm::torrent::Torrent;
+
+impl Torrent {
+    /// An event of a session. Events of sessions that the torrent does not know (any more) are ignored.
+    pub fn on_peer(&mut self, now: Instant, key: PeerKey, event: PeerEvent) {
+        if !self.peers.contains_key(&key) {
+            return;
+        }
+        match event {
+            PeerEvent::Extended(handshake) => self.on_extended(now, key, &handshake),
+            PeerEvent::Has(bits) => self.on_has(key, bits),
+            PeerEvent::Have(pieces) => self.on_have(now, key, &pieces),
+            PeerEvent::DontHave(piece) => self.on_dont_have(key, piece),
+            PeerEvent::Choked => self.on_choked(key),
+            PeerEvent::Unchoked => self.on_unchoked(now, key),
+            PeerEvent::Interested(interested) => self.on_interested(now, key, interested),
+            PeerEvent::AllowedFast(piece) => self.with_peer(key, |peer| peer.allow_fast(piece)),
+            PeerEvent::Suggested(piece) => self.with_peer(key, |peer| peer.suggest(piece)),
+            PeerEvent::MetadataPiece { index, total_size, bytes } => {
+                self.on_metadata_piece(now, key, index, total_size, bytes);
+            }
+            PeerEvent::MetadataRejected { index } => self.on_metadata_rejected(now, key, index),
+            PeerEvent::Filled(buffer) | PeerEvent::Returned(buffer) => self.on_buffer(now, key, buffer),
+            PeerEvent::Hungry { bytes, rate } => self.on_hungry(now, key, bytes, rate),
+            PeerEvent::Snubbed(snubbed) => self.on_snubbed(now, key, snubbed),
+            PeerEvent::Tally(tally) => self.with_peer(key, |peer| peer.tally = tally),
+            PeerEvent::Pex { added, .. } => self.on_addresses(now, Source::Pex, &added),
+            PeerEvent::DhtPort(port) => self.on_dht_port(key, port),
+            PeerEvent::Closed(reason) => self.on_closed(now, key, &reason),
+        }
+        self.settle(now);
+    }
+
+    fn with_peer(&mut self, key: PeerKey, change: impl FnOnce(&mut crate::swarm::peer::Peer)) {
+        if let Some(peer) = self.peers.get_mut(&key) {
+            change(peer);
+        }
+    }
+
+    fn on_extended(&mut self, now: Instant, key: PeerKey, handshake: &ExtHandshake) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        peer.upload_only = handshake.upload_only;
+        if let Some(port) = handshake.port.filter(|_| peer.listens.is_none()) {
+            let addr = SocketAddr::new(peer.addr.ip(), port);
+            peer.listens = Some(addr);
+            self.book.occupy(Source::Incoming, addr);
+        }
+        if let Some(metadata) = &mut self.metadata {
+            metadata.offer(key, handshake.ut_metadata.and(handshake.metadata_size));
+            self.ask_metadata(now);
+        }
+        self.drop_if_useless(key);
+    }
+
+    fn on_has(&mut self, key: PeerKey, bits: Bitfield) {
+        let (Some(pieces), Some(peer)) = (&mut self.pieces, self.peers.get_mut(&key)) else { return };
+        if bits.len() != pieces.layout.pieces() || peer.has.is_some() {
+            return;
+        }
+        let has = PieceSet::from_bits(bits);
+        pieces.picker.join(&has);
+        peer.has = Some(has);
+        self.review_interest(key);
+        self.drop_if_useless(key);
+        self.supply |= self.hungry.contains(&key);
+    }
+
+    fn on_have(&mut self, now: Instant, key: PeerKey, list: &[u32]) {
+        let (Some(pieces), Some(peer)) = (&mut self.pieces, self.peers.get_mut(&key)) else { return };
+        let Some(PieceSet::Some(bits)) = &mut peer.has else { return };
+        let mut useful = false;
+        for &piece in list.iter().filter(|piece| **piece < pieces.layout.pieces()) {
+            if bits.set(piece) {
+                pieces.picker.have(piece);
+                useful |= pieces.missing.get(piece);
+            }
+        }
+        if useful && !peer.interest {
+            self.review_interest(key);
+        }
+        if useful {
+            self.serve(now, key);
+        }
+        if self.complete {
+            self.notice_new_seed(key);
+        }
+    }
+
+    fn on_dont_have(&mut self, key: PeerKey, piece: u32) {
+        let (Some(pieces), Some(peer)) = (&mut self.pieces, self.peers.get_mut(&key)) else { return };
+        let Some(has) = &mut peer.has else { return };
+        if let PieceSet::All(len) = *has {
+            pieces.picker.leave(has);
+            *has = PieceSet::Some(Bitfield::full(len));
+            pieces.picker.join(has);
+        }
+        if let PieceSet::Some(bits) = has
+            && bits.clear(piece)
+        {
+            pieces.picker.have_not(piece);
+        }
+        self.review_interest(key);
+    }
+
+    fn on_choked(&mut self, key: PeerKey) {
+        self.with_peer(key, |peer| peer.choking_us = true);
+        self.release_exclusive(key);
+        self.supply = true;
+    }
+
+    fn on_unchoked(&mut self, now: Instant, key: PeerKey) {
+        self.with_peer(key, |peer| peer.choking_us = false);
+        self.serve(now, key);
+    }
+
+    fn on_hungry(&mut self, now: Instant, key: PeerKey, bytes: u32, rate: u64) {
+        let Some(peer) = self.peers.get_mut(&key).filter(|peer| !peer.closing) else { return };
+        (peer.hungry, peer.rate) = (bytes, rate);
+        if bytes == 0 {
+            self.hungry.remove(&key);
+        } else {
+            self.hungry.insert(key);
+            self.serve(now, key);
+        }
+    }
+
+    /// A run comes back, full or not.
+    fn on_buffer(&mut self, now: Instant, key: PeerKey, buffer: RunBuffer) {
+        let (piece, id) = (buffer.run.piece, buffer.id);
+        let full = buffer.is_complete();
+        let Some(pieces) = &mut self.pieces else { return };
+        let Some(brought) = pieces.staging.take_back(now, key, buffer) else { return };
+        self.wasted += brought.wasted;
+        self.supply |= !full;
+        self.recall(&brought.losers);
+        debug_assert!(brought.losers.iter().all(|(_, loser)| *loser != id));
+        self.after_return(now, piece, brought.complete, brought.closed);
+        self.serve(now, key);
+    }
+
+    /// A run is gone with its holder.
+    pub(super) fn on_lost(&mut self, now: Instant, key: PeerKey, id: RunId) {
+        let Some(pieces) = &mut self.pieces else { return };
+        let Some(piece) = pieces.staging.leases().get(id).map(|lease| lease.run.piece) else { return };
+        let brought = pieces.staging.lose(now, key, id);
+        self.after_return(now, piece, false, brought.closed);
+    }
+
+    /// We wait in vain: others are asked, and this peer for one block at a time until it delivers again.
+    fn on_snubbed(&mut self, now: Instant, key: PeerKey, snubbed: bool) {
+        self.with_peer(key, |peer| peer.snubbed = snubbed);
+        if snubbed {
+            self.recall_all_of(key);
+            self.release_exclusive(key);
+            self.supply = true;
+        } else {
+            self.serve(now, key);
+        }
+    }
+
+    /// Asks peers for what is missing of the info dictionary.
+    pub(super) fn ask_metadata(&mut self, now: Instant) {
+        if self.stopped {
+            return;
+        }
+        let Some(metadata) = &mut self.metadata else { return };
+        for (peer, pieces) in metadata.requests(now) {
+            self.say(peer, PeerCommand::RequestMetadata(pieces));
+        }
+    }
+
+    fn on_metadata_piece(&mut self, now: Instant, key: PeerKey, index: u32, total_size: u32, bytes: Vec<u8>) {
+        let Some(metadata) = &mut self.metadata else { return };
+        match metadata.on_piece(key, index, total_size, bytes) {
+            Fetched::Going => {}
+            Fetched::Complete(info) => {
+                self.metadata = None;
+                self.actions.push_back(Action::MetadataComplete { info });
+            }
+            Fetched::Wrong(senders) => {
+                if let [liar] = senders[..] {
+                    self.ban(liar);
+                }
+            }
+        }
+        self.ask_metadata(now);
+    }
+
+    fn on_metadata_rejected(&mut self, now: Instant, key: PeerKey, index: u32) {
+        if let Some(metadata) = &mut self.metadata {
+            metadata.on_rejected(now, key, index);
+        }
+        self.ask_metadata(now);
+    }
+
+    fn on_dht_port(&mut self, key: PeerKey, port: u16) {
+        if let Some(peer) = self.peers.get(&key).filter(|_| port != 0) {
+            let addr = SocketAddr::new(peer.addr.ip(), port);
+            self.actions.push_back(Action::DhtNode { addr });
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What the torrent knows of one connection.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use crate::base::id::PeerId;
+use crate::proto::session::Tally;
+use crate::swarm::action::Connected;
+use crate::swarm::piece_set::PieceSet;
+
+/// Pieces that a peer may suggest or allow; more are ignored.
+const HINTS: usize = 64;
+
+/// One connection after its handshake.
+#[derive(Debug)]
+pub struct Peer {
+    pub addr: SocketAddr,
+    pub peer_id: PeerId,
+    pub incoming: bool,
+    pub extended: bool,
+    /// Where the book knows it: what we dialled, or where it says that it listens.
+    pub listens: Option<SocketAddr>,
+    pub since: Instant,
+    /// Not known before its bitfield and our metadata are both there.
+    pub has: Option<PieceSet>,
+    pub upload_only: bool,
+    pub choking_us: bool,
+    pub interested: bool,
+    /// What we told it last.
+    pub interest: bool,
+    pub unchoked: bool,
+    /// Choke rounds for which it has been unchoked.
+    pub rounds: u32,
+    pub snubbed: bool,
+    /// Bytes that it could take leases for.
+    pub hungry: u32,
+    /// As its session measured it, in bytes a second; 0 is not known.
+    pub rate: u64,
+    pub tally: Tally,
+    /// As it was at the last choke round.
+    pub round_tally: Tally,
+    pub allowed_fast: BTreeSet<u32>,
+    pub suggested: BTreeSet<u32>,
+    /// Told to close: nothing more is asked of it.
+    pub closing: bool,
+    /// Since when there has been no memory for a piece that it has.
+    pub starved: Option<Instant>,
+}
+
+impl Peer {
+    pub fn new(now: Instant, connected: &Connected, listens: Option<SocketAddr>) -> Self {
+        Peer {
+            addr: connected.addr,
+            peer_id: connected.peer_id,
+            incoming: connected.incoming,
+            extended: connected.extended,
+            listens,
+            since: now,
+            has: None,
+            upload_only: false,
+            choking_us: true,
+            interested: false,
+            interest: false,
+            unchoked: false,
+            rounds: 0,
+            snubbed: false,
+            hungry: 0,
+            rate: 0,
+            tally: Tally::default(),
+            round_tally: Tally::default(),
+            allowed_fast: BTreeSet::new(),
+            suggested: BTreeSet::new(),
+            closing: false,
+            starved: None,
+        }
+    }
+
+    pub fn has(&self, piece: u32) -> bool {
+        self.has.as_ref().is_some_and(|has| has.get(piece))
+    }
+
+    pub fn is_seed(&self) -> bool {
+        self.has.as_ref().is_some_and(PieceSet::is_all)
+    }
+
+    /// True if we may ask it for this piece now.
+    pub fn serves(&self, piece: u32) -> bool {
+        self.has(piece) && (!self.choking_us || self.allowed_fast.contains(&piece))
+    }
+
+    /// True if it works for us, or may well soon: it has unchoked us, or was connected less than `grace` ago.
+    pub fn is_worker(&self, now: Instant, grace: Duration) -> bool {
+        !self.closing && !self.snubbed && self.interest && (!self.choking_us || now < self.since + grace)
+    }
+
+    pub fn allow_fast(&mut self, piece: u32) {
+        if self.allowed_fast.len() < HINTS {
+            self.allowed_fast.insert(piece);
+        }
+    }
+
+    pub fn suggest(&mut self, piece: u32) {
+        if self.suggested.len() < HINTS {
+            self.suggested.insert(piece);
+        }
+    }
+
+    /// True if payload went over the connection in either direction.
+    pub fn was_useful(&self) -> bool {
+        self.tally != Tally::default()
+    }
+}

@@ -1,0 +1,137 @@
+//! The state of a torrent whose metadata is known: what is there, what is wanted, what is under way.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::base::bitfield::Bitfield;
+use crate::base::have_log::HaveLog;
+use crate::base::layout::Layout;
+use crate::swarm::action::Start;
+use crate::swarm::blame::Blame;
+use crate::swarm::picker::Picker;
+use crate::swarm::staging::Staging;
+
+/// Owner of the pieces. A piece that is missing (wanted and not there) is in exactly one place: with the picker, open
+/// in staging, with the disk, or spilled.
+pub struct Pieces {
+    pub layout: Arc<Layout>,
+    pub info: Arc<[u8]>,
+    pub hashes: Arc<[[u8; 20]]>,
+    pub log: Arc<HaveLog>,
+    pub have: Bitfield,
+    pub want: Bitfield,
+    /// `want` without `have`, and how many that are.
+    pub missing: Bitfield,
+    pub missing_count: u32,
+    pub picker: Picker,
+    pub staging: Staging,
+    pub blame: Blame,
+    /// Blocks of pieces that lie unverified on disk, until the piece is verified or fails.
+    pub on_disk: BTreeMap<u32, Bitfield>,
+    /// Those of `on_disk` that are neither open nor with the disk.
+    pub spilled: BTreeSet<u32>,
+    /// Spills that are under way, with what they write.
+    pub spilling: BTreeMap<u32, Bitfield>,
+    /// Pieces that are being hashed and written.
+    pub finishing: BTreeSet<u32>,
+    /// Disk jobs that have no outcome yet.
+    pub jobs: u32,
+    pub have_bytes: u64,
+    pub wanted_bytes: u64,
+    pub done_bytes: u64,
+}
+
+impl Pieces {
+    pub fn new(start: Start, memory: u64) -> Self {
+        let Start { layout, info, hashes, have, log, want, spilled } = start;
+        let count = layout.pieces();
+        let mut pieces = Pieces {
+            picker: Picker::new(count),
+            staging: Staging::new(layout.clone(), memory),
+            blame: Blame::default(),
+            missing: Bitfield::new(count),
+            missing_count: 0,
+            on_disk: BTreeMap::new(),
+            spilled: BTreeSet::new(),
+            spilling: BTreeMap::new(),
+            finishing: BTreeSet::new(),
+            jobs: 0,
+            have_bytes: 0,
+            wanted_bytes: 0,
+            done_bytes: 0,
+            want: Bitfield::new(count),
+            layout,
+            info,
+            hashes,
+            log,
+            have,
+        };
+        for old in spilled {
+            let fits = old.piece < count && old.blocks.len() == pieces.layout.blocks(old.piece);
+            if fits && !pieces.have.get(old.piece) && !old.blocks.none() {
+                pieces.spilled.insert(old.piece);
+                pieces.on_disk.insert(old.piece, old.blocks);
+            }
+        }
+        pieces.have_bytes = pieces.have.ones().map(|piece| u64::from(pieces.layout.piece_len(piece))).sum();
+        pieces.set_want(want);
+        pieces
+    }
+
+    /// Sets what is wanted; pieces that are under way elsewhere stay there.
+    pub fn set_want(&mut self, want: Bitfield) {
+        debug_assert_eq!(want.len(), self.layout.pieces());
+        (self.wanted_bytes, self.done_bytes, self.missing_count) = (0, 0, 0);
+        for piece in 0..want.len() {
+            let (wanted, there) = (want.get(piece), self.have.get(piece));
+            let len = u64::from(self.layout.piece_len(piece));
+            self.wanted_bytes += if wanted { len } else { 0 };
+            self.done_bytes += if wanted && there { len } else { 0 };
+            if wanted && !there {
+                self.missing.set(piece);
+                self.missing_count += 1;
+            } else {
+                self.missing.clear(piece);
+            }
+            self.settle_piece(piece);
+        }
+        self.want = want;
+    }
+
+    /// Gives a piece to the picker if that is where it belongs, and takes it away if not.
+    pub fn settle_piece(&mut self, piece: u32) {
+        let elsewhere = self.staging.get(piece).is_some()
+            || self.finishing.contains(&piece)
+            || self.spilling.contains_key(&piece)
+            || self.spilled.contains(&piece);
+        if self.missing.get(piece) && !elsewhere {
+            self.picker.insert(piece);
+        } else {
+            self.picker.remove(piece);
+        }
+    }
+
+    /// A piece is verified and written.
+    pub fn on_verified(&mut self, piece: u32) {
+        let len = u64::from(self.layout.piece_len(piece));
+        if self.have.set(piece) {
+            self.have_bytes += len;
+            self.done_bytes += if self.want.get(piece) { len } else { 0 };
+        }
+        if self.missing.clear(piece) {
+            self.missing_count -= 1;
+        }
+        self.on_disk.remove(&piece);
+        self.log.push(piece);
+    }
+
+    pub fn is_complete(&self) -> bool {
+        self.missing_count == 0
+    }
+
+    /// Bytes that nobody is asked for yet, about.
+    pub fn unleased_bytes(&self) -> u64 {
+        let pieces = u64::from(self.picker.len()) + self.spilled.len() as u64;
+        pieces * u64::from(self.layout.piece_length()) + self.staging.promised()
+    }
+}

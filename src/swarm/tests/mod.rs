@@ -1,0 +1,6 @@
+//! Behaviour of the whole torrent, with scripted peers and a scripted disk.
+
+mod connections;
+mod download;
+mod random;
+mod world;

@@ -1,9 +1,13 @@
 //! Behaviours of the session, one theme a file.
 
 mod deadlines;
+mod haves;
 mod leasing;
+mod metadata;
 mod slicing;
 mod transfer;
+mod uploads;
+mod violations;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

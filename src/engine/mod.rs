@@ -1,7 +1,25 @@
 //! Wiring and lifetime: one task per torrent over the drivers of `io`, seen from above as handles and events.
+//!
+//! [`Engine`] owns what a run shares and starts a [`torrent_task`] for each [`Item`]; the task owns its
+//! `swarm::Torrent`. The life of an item is told a file a chapter: `begin`, `prepare`, `carry_out`, `on_disk`,
+//! `complete`, `close`.
 
+mod begin;
+mod carry_out;
+mod close;
+mod complete;
+mod context;
+mod goals;
 pub mod item;
+mod links;
+mod on_disk;
+mod prepare;
+mod progress;
+mod run;
+mod saver;
 pub mod settings;
+mod torrent_task;
 
 pub use item::{CheckMode, Event, Failure, FailureKind, Goal, Item, ItemKey, ItemSource, Progress, Stage};
+pub use run::{Engine, ItemHandle};
 pub use settings::EngineSettings;

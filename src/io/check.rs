@@ -28,6 +28,14 @@ pub struct CheckWatch {
     pub cancel: AtomicBool,
 }
 
+impl CheckWatch {
+    /// Bytes that are done and that there are; `None` before it has begun.
+    pub fn progress(&self) -> Option<(u64, u64)> {
+        let total = self.total.load(Relaxed);
+        (total > 0).then(|| (self.done.load(Relaxed), total))
+    }
+}
+
 /// What a check found.
 #[derive(Debug)]
 pub struct Checked {

@@ -2,13 +2,18 @@
 
 pub mod announce;
 pub mod check;
+pub mod dial;
 pub mod disk;
 pub mod file_set;
 mod gunzip;
 pub mod http;
+pub mod listen;
 pub mod lock;
+mod outbox;
+pub mod peer_task;
 pub mod resolve;
 pub mod resume;
+pub mod stream;
 pub mod take_up;
 pub mod tracker_task;
 pub mod udp_tracker;

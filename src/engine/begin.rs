@@ -1,0 +1,294 @@
+//! The beginning of an item: from its source to open files and a torrent that downloads.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tokio::sync::{mpsc, watch};
+
+use super::context::SharedContext;
+use super::goals::Goals;
+use super::item::{Event, Failure, FailureKind, Goal, Item, ItemKey, ItemSource, Progress, Stage};
+use super::links::Links;
+use super::prepare::{Opened, Preparation, Prepared};
+use super::progress::Gauge;
+use super::saver::Saver;
+use super::torrent_task::{Control, Inbox, Outlets, Phase, TorrentTask};
+use crate::base::metainfo::Info;
+use crate::io::resume::ResumeRecord;
+use crate::io::tracker_task::{self, TrackerSetup};
+use crate::proto::tracker::Totals;
+use crate::swarm::action::Start;
+use crate::swarm::{Command, Source, Torrent, TorrentConfig};
+
+/// Reports of peers that may wait for the torrent.
+const REPORTS: usize = 1024;
+/// Callers that may wait for it.
+const CALLERS: usize = 32;
+
+impl TorrentTask {
+    pub(super) fn new(
+        context: SharedContext,
+        key: ItemKey,
+        item: Item,
+        events: mpsc::UnboundedSender<(ItemKey, Event)>,
+        controls: mpsc::UnboundedReceiver<Control>,
+    ) -> (TorrentTask, Inbox, watch::Receiver<Progress>) {
+        let (reports, reports_in) = mpsc::channel(REPORTS);
+        let (callers, callers_in) = mpsc::channel(CALLERS);
+        let (addresses, addresses_in) = mpsc::unbounded_channel();
+        let (trackers, trackers_in) = mpsc::unbounded_channel();
+        let (disk, disk_in) = mpsc::unbounded_channel();
+        let (prepared, prepared_in) = mpsc::unbounded_channel();
+        let (saved, saved_in) = mpsc::unbounded_channel();
+        let running = context.running.subscribe();
+        let (blocks, totals) = (watch::channel(None).0, watch::channel(Totals::default()).0);
+        let (id, name) = match &item.source {
+            ItemSource::Torrent(metainfo) => (metainfo.info.id, Some(metainfo.info.name.clone())),
+            ItemSource::Magnet(magnet) => (magnet.id, magnet.name.clone()),
+        };
+        let mut config = TorrentConfig::new(id, context.peer_id);
+        config.max_peers = context.settings.max_peers;
+        config.memory = context.memory_share(*running.borrow());
+        let torrent = Torrent::new(config, Instant::now(), StdRng::from_rng(&mut rand::rng()));
+        let (gauge, progress) = Gauge::new(Progress { name, ..Progress::default() });
+        let task = TorrentTask {
+            saver: Saver::new(context.settings.state_dir.clone(), saved),
+            context,
+            key,
+            item,
+            id,
+            torrent,
+            links: Links::default(),
+            out: Outlets { reports, callers, addresses, trackers, disk, prepared, blocks, totals, events },
+            gauge,
+            goals: Goals::default(),
+            phase: Phase::Running,
+            opened: None,
+            disk: None,
+            trackers: None,
+            private: false,
+            check: Arc::default(),
+            left_at_start: 0,
+            wrote: false,
+            failure: None,
+        };
+        let inbox = Inbox {
+            controls,
+            reports: reports_in,
+            callers: callers_in,
+            addresses: addresses_in,
+            trackers: trackers_in,
+            disk: disk_in,
+            prepared: prepared_in,
+            saved: saved_in,
+            running,
+        };
+        (task, inbox, progress)
+    }
+
+    /// First of all: is the metadata here, and what is on disk?
+    pub(super) fn begin(&mut self) {
+        let info = match &self.item.source {
+            ItemSource::Torrent(metainfo) => Some(metainfo.info.clone()),
+            ItemSource::Magnet(_) => None,
+        };
+        self.private = info.as_ref().is_some_and(|info| info.private);
+        self.prepare(info);
+    }
+
+    fn prepare(&self, info: Option<Arc<Info>>) {
+        Preparation {
+            id: self.id,
+            item: self.item.clone(),
+            info,
+            state_dir: self.context.settings.state_dir.clone(),
+            watch: self.check.clone(),
+            results: self.out.prepared.clone(),
+        }
+        .start();
+    }
+
+    pub(super) fn on_prepared(&mut self, result: Result<Prepared, Failure>) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        match result {
+            Err(Failure { kind, message }) => self.fail(kind, message),
+            Ok(Prepared::Warning(warning)) => self.tell(Event::Warning(warning)),
+            Ok(Prepared::NoMetadata) => self.resolve(),
+            Ok(Prepared::Known { info, selected, record }) => self.on_known(info, selected, record.as_deref()),
+            Ok(Prepared::Opened(opened)) => self.on_opened(opened),
+        }
+    }
+
+    /// Nobody here has the metadata: look for peers that do.
+    fn resolve(&mut self) {
+        self.enter(Stage::Resolving);
+        let limit = self.item.metadata_timeout;
+        self.goals.metadata_by = limit.map(|limit| (Instant::now() + limit, limit));
+        self.meet_peers(None);
+    }
+
+    /// The info dictionary has come from peers, and its hash is right.
+    pub(super) fn on_metadata(&mut self, bytes: &[u8]) {
+        self.goals.metadata_by = None;
+        match Info::parse(bytes) {
+            Ok(info) => {
+                if info.private {
+                    self.become_private();
+                }
+                self.prepare(Some(Arc::new(info)));
+            }
+            Err(error) => self.fail(FailureKind::Refused, format!("{}: {error}", self.name())),
+        }
+    }
+
+    fn on_known(&mut self, info: Arc<Info>, selected: Arc<[bool]>, record: Option<&ResumeRecord>) {
+        self.private = info.private;
+        self.gauge.update(|progress| progress.name = Some(info.name.clone()));
+        if let (Some(record), false) = (record, self.private) {
+            self.out_addresses(Source::Resume, record.peers.clone());
+        }
+        self.tell(Event::Metadata { info, selected });
+        if self.item.goal == Goal::Metadata {
+            self.stop();
+        } else {
+            self.enter(Stage::Checking);
+        }
+    }
+
+    /// The files are open: the torrent begins with pieces.
+    fn on_opened(&mut self, opened: Box<Opened>) {
+        let now = Instant::now();
+        let Opened { info, files, log, verified, spilled, want, .. } = &*opened;
+        self.left_at_start = missing(info, verified);
+        let disk = self.context.disk.torrent(files.clone(), self.out.disk.clone());
+        self.out.blocks.send_replace(Some(disk.clone()));
+        self.disk = Some(disk);
+        self.torrent.on_command(
+            now,
+            Command::Start(Start {
+                layout: info.layout.clone(),
+                info: info.raw.clone(),
+                hashes: info.hashes.clone(),
+                have: verified.clone(),
+                log: log.clone(),
+                want: want.clone(),
+                spilled: spilled.clone(),
+            }),
+        );
+        let incomplete = want.has_beyond(verified);
+        for index in files.take_finished() {
+            self.tell(Event::File { index, path: files.path(index) });
+        }
+        if matches!(self.item.goal, Goal::Seed { .. }) && verified.none() && info.layout.pieces() > 0 {
+            let message = format!("{}: nothing of it is on disk, so there is nothing to seed", info.name);
+            return self.fail(FailureKind::Verification, message);
+        }
+        self.goals.stall = self.item.stall_timeout;
+        self.goals.on_payload(now, 0);
+        let tiers = opened.record.trackers.clone();
+        self.opened = Some(opened);
+        self.save();
+        if incomplete {
+            self.enter(Stage::Downloading);
+        }
+        if incomplete || self.wants_to_seed() {
+            self.meet_peers(Some(tiers));
+        }
+    }
+
+    /// Starts everything that knows addresses, and lets peers call. `remembered`: trackers of earlier runs. Said again,
+    /// it does nothing.
+    fn meet_peers(&mut self, remembered: Option<Vec<Vec<String>>>) {
+        if self.trackers.is_some() {
+            return;
+        }
+        self.context.registry.register(self.id, self.out.callers.clone());
+        if !self.private {
+            self.call_named_peers();
+        }
+        let mut tiers = self.tiers();
+        for tier in remembered.into_iter().flatten() {
+            if !self.item.no_trackers && !self.private && !tiers.contains(&tier) {
+                tiers.push(tier);
+            }
+        }
+        self.note_totals();
+        let setup = TrackerSetup {
+            info_hash: self.id.wire(),
+            peer_id: self.context.peer_id,
+            key: self.context.key,
+            port: self.context.registry.port(),
+            tiers,
+            private: self.private,
+            totals: self.out.totals.subscribe(),
+            rng: StdRng::from_rng(&mut rand::rng()),
+        };
+        self.trackers = Some(tracker_task::spawn(setup, self.context.announcer.clone(), self.out.trackers.clone()));
+    }
+
+    /// The trackers of the source and of the user, in tiers.
+    pub(super) fn tiers(&self) -> Vec<Vec<String>> {
+        let mut tiers = match &self.item.source {
+            _ if self.item.no_trackers => Vec::new(),
+            ItemSource::Torrent(metainfo) => metainfo.trackers.clone(),
+            ItemSource::Magnet(magnet) => magnet.trackers.iter().map(|url| vec![url.clone()]).collect(),
+        };
+        if !self.private {
+            tiers.extend(self.item.trackers.iter().map(|url| vec![url.clone()]));
+        }
+        tiers
+    }
+
+    /// Peers that the user or the link named.
+    fn call_named_peers(&self) {
+        let mut named = self.item.peers.clone();
+        if let ItemSource::Magnet(magnet) = &self.item.source {
+            named.extend(magnet.peers.iter().cloned());
+        }
+        for peer in named {
+            if let Ok(addr) = peer.parse::<SocketAddr>() {
+                self.out_addresses(Source::User, vec![addr]);
+            } else if let Some((host, port)) = peer.rsplit_once(':').and_then(|(h, p)| Some((h, p.parse().ok()?))) {
+                self.look_up(host.into(), port);
+            }
+        }
+    }
+
+    fn look_up(&self, host: String, port: u16) {
+        let (http, out, events, key) =
+            (self.context.http.clone(), self.out.addresses.clone(), self.out.events.clone(), self.key);
+        tokio::spawn(async move {
+            // An item that is over by then needs neither.
+            let _ = match http.resolver().lookup(&host).await {
+                Ok(found) => {
+                    out.send((Source::User, found.iter().map(|&ip| SocketAddr::new(ip, port)).collect())).map_err(drop)
+                }
+                Err(error) => events.send((key, Event::Warning(format!("peer {host}:{port}: {error}")))).map_err(drop),
+            };
+        });
+    }
+
+    fn out_addresses(&self, source: Source, addresses: Vec<SocketAddr>) {
+        // Our own inbox: it lives as long as we do.
+        let _ = self.out.addresses.send((source, addresses));
+    }
+
+    /// The metadata says that only its trackers may be asked (BEP 27).
+    fn become_private(&mut self) {
+        self.private = true;
+        self.torrent.on_command(Instant::now(), Command::TrackerOnly);
+        if let Some(trackers) = &self.trackers {
+            trackers.become_private();
+        }
+    }
+}
+
+/// Bytes of the torrent that are not verified.
+fn missing(info: &Info, verified: &crate::base::bitfield::Bitfield) -> u64 {
+    info.layout.total() - verified.ones().map(|piece| u64::from(info.layout.piece_len(piece))).sum::<u64>()
+}

@@ -1,0 +1,116 @@
+//! Carrying out what the torrent wants done: dials, words to peers, disk jobs.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use tokio::sync::mpsc;
+
+use super::links::COMMANDS;
+use super::torrent_task::TorrentTask;
+use crate::io::dial::Greeted;
+use crate::io::peer_task::PeerTask;
+use crate::proto::session::{PeerLimits, Session, SessionConfig, TorrentFacts};
+use crate::proto::wire::{Handshake, Reserved};
+use crate::swarm::action::Connected;
+use crate::swarm::{Action, DiskJob, PeerKey};
+
+/// Pieces that a choked peer may have to begin with (BEP 6).
+const ALLOWED_FAST: u32 = 5;
+
+impl TorrentTask {
+    /// Carries out every action that is waiting, in order.
+    pub(super) fn carry_out(&mut self) {
+        while let Some(action) = self.torrent.poll_action() {
+            match action {
+                Action::Dial { peer, addr } => self.dial(peer, addr),
+                Action::AbortDial { peer } => self.links.abort_dial(peer),
+                Action::Peer { peer, command } => self.links.say(peer, command),
+                Action::Disk(job) => self.submit(job),
+                Action::MetadataComplete { info } => self.on_metadata(&info),
+                Action::Complete => self.on_complete(),
+                Action::WantPeers => self.want_peers(),
+                Action::Banned { addr } => tracing::info!(%addr, "banned: it sent wrong data"),
+                // Without a DHT node of our own nobody wants to know of others.
+                Action::DhtNode { .. } => {}
+            }
+        }
+    }
+
+    fn dial(&mut self, peer: PeerKey, addr: SocketAddr) {
+        self.links.dial(peer, addr, self.id, self.our_handshake());
+    }
+
+    /// What we say first on every connection of this torrent.
+    pub(super) fn our_handshake(&self) -> Handshake {
+        Handshake { reserved: Reserved::OURS, info_hash: self.id.wire(), peer_id: self.context.peer_id }
+    }
+
+    /// A connection has shaken hands: starts its task and tells the torrent. `greeting` goes out first; it is ours to
+    /// say where the peer called us.
+    pub(super) fn connect(&mut self, peer: PeerKey, greeted: Greeted, greeting: Vec<u8>) {
+        let now = Instant::now();
+        let Greeted { stream, addr, handshake } = greeted;
+        let (ours, incoming) = (self.our_handshake().reserved, !greeting.is_empty());
+        let connected = Connected {
+            addr,
+            peer_id: handshake.peer_id,
+            incoming,
+            fast: handshake.reserved.fast(),
+            extended: handshake.reserved.extended(),
+        };
+        let session = Session::new(
+            SessionConfig {
+                info_hash: handshake.info_hash,
+                ours,
+                theirs: handshake.reserved,
+                addr,
+                incoming,
+                limits: PeerLimits::default(),
+                torrent: self.facts(),
+                listen_port: Some(self.context.registry.port()),
+                dht_port: None,
+                pex: false,
+                upload_only: self.torrent.is_complete(),
+                allowed_fast: ALLOWED_FAST,
+                client: self.context.client.clone(),
+            },
+            now,
+        );
+        let (commands, inbox) = mpsc::channel(COMMANDS);
+        let task = PeerTask {
+            peer,
+            stream,
+            session,
+            commands: inbox,
+            reports: self.out.reports.clone(),
+            blocks: self.out.blocks.subscribe(),
+            greeting,
+        };
+        self.links.start(task, commands);
+        // After the start, so that what the torrent says to the peer at once finds its inbox.
+        self.torrent.on_connected(now, peer, connected);
+    }
+
+    fn facts(&self) -> Option<TorrentFacts> {
+        self.opened.as_ref().map(|opened| TorrentFacts {
+            layout: opened.info.layout.clone(),
+            log: opened.log.clone(),
+            info: opened.info.raw.clone(),
+        })
+    }
+
+    fn submit(&self, job: DiskJob) {
+        match &self.disk {
+            Some(disk) => disk.submit(job),
+            None => debug_assert!(false, "disk jobs come after the start"),
+        }
+    }
+
+    /// Asks everybody who may know addresses.
+    fn want_peers(&self) {
+        self.note_totals();
+        if let Some(trackers) = &self.trackers {
+            trackers.want_peers();
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Reaching the goal: everything verified, made durable, seeded as long as was asked; and giving up.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use super::item::{Event, Failure, FailureKind, Goal, Stage};
+use super::torrent_task::{Phase, TorrentTask};
+use crate::proto::tracker::Totals;
+
+impl TorrentTask {
+    /// Every wanted piece is verified and written.
+    pub(super) fn on_complete(&mut self) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        self.goals.on_complete();
+        self.note_totals();
+        if self.left_at_start > 0 && self.torrent.totals().left == 0 {
+            // This run brought it to 0: trackers count a download. Never for what was found complete or a selection.
+            if let Some(trackers) = &self.trackers {
+                trackers.completed();
+            }
+        }
+        if !self.wrote {
+            return self.on_durable();
+        }
+        self.enter(Stage::Finishing);
+        self.phase = Phase::Finishing;
+        if let Some(disk) = &self.disk {
+            disk.sync();
+        }
+    }
+
+    /// What was downloaded will survive a power cut.
+    pub(super) fn on_durable(&mut self) {
+        self.phase = Phase::Running;
+        if let Some(opened) = &mut self.opened {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
+            opened.record.completed.get_or_insert(now);
+            let path = opened.files.target();
+            self.tell(Event::Complete { path });
+        }
+        self.save();
+        if self.wants_to_seed() && self.failure.is_none() { self.seed() } else { self.stop() }
+    }
+
+    /// True if the item goes on when everything is there.
+    pub(super) fn wants_to_seed(&self) -> bool {
+        match self.item.goal {
+            Goal::Seed { .. } => true,
+            Goal::Download { seed_ratio, seed_time } => seed_ratio.is_some() || seed_time.is_some(),
+            Goal::Metadata => false,
+        }
+    }
+
+    fn seed(&mut self) {
+        let (ratio, time) = match self.item.goal {
+            Goal::Download { seed_ratio, seed_time } => (seed_ratio, seed_time),
+            Goal::Seed { ratio, time } => (ratio, time),
+            Goal::Metadata => (None, None),
+        };
+        let size = self.torrent.snapshot().wanted_bytes.max(self.seeded_bytes());
+        self.goals.upload_goal = ratio.map(|ratio| (ratio * size as f64) as u64);
+        self.goals.seed_until = time.and_then(|time| Instant::now().checked_add(time));
+        self.enter(Stage::Seeding);
+    }
+
+    /// Bytes that are here to be served.
+    fn seeded_bytes(&self) -> u64 {
+        self.opened.as_ref().map_or(0, |opened| opened.info.layout.total())
+    }
+
+    /// Ends what has seeded enough or waited too long.
+    pub(super) fn check_goals(&mut self, now: Instant) {
+        let totals = self.torrent.totals();
+        self.goals.on_payload(now, totals.downloaded);
+        if let Some(Failure { kind, message }) = self.goals.given_up(now, &self.name()) {
+            self.fail(kind, message);
+        } else if self.gauge.stage() == Stage::Seeding && self.goals.seeded_enough(now, totals.uploaded) {
+            self.stop();
+        }
+    }
+
+    /// The user wants it to end.
+    pub(super) fn stop_on_request(&mut self) {
+        if self.gauge.stage() != Stage::Seeding {
+            let message = format!("{}: stopped before it was complete", self.name());
+            self.failure.get_or_insert(Failure { kind: FailureKind::Stopped, message });
+        }
+        self.stop();
+    }
+
+    /// Tells trackers, with their next announce, how far we are.
+    pub(super) fn note_totals(&self) {
+        let totals = self.torrent.totals();
+        let left = self.opened.is_some().then_some(totals.left);
+        self.out.totals.send_replace(Totals { uploaded: totals.uploaded, downloaded: totals.downloaded, left });
+    }
+}

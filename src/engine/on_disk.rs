@@ -1,0 +1,114 @@
+//! What the disk threads report, and what is kept for the next run.
+
+use std::time::Instant;
+
+use tokio::sync::mpsc;
+
+use super::item::{Event, FailureKind};
+use super::prepare::file_failure;
+use super::torrent_task::{Phase, TorrentTask};
+use crate::io::disk::DiskReport;
+use crate::io::file_set::Synced;
+use crate::swarm::{DiskFailure, DiskFailureKind, DiskOutcome};
+
+impl TorrentTask {
+    pub(super) fn on_disk_reports(&mut self, first: DiskReport, more: &mut mpsc::UnboundedReceiver<DiskReport>) {
+        let now = Instant::now();
+        let mut next = Some(first);
+        while let Some(report) = next {
+            self.on_disk_report(now, report);
+            next = more.try_recv().ok();
+        }
+        self.gauge.touch();
+    }
+
+    fn on_disk_report(&mut self, now: Instant, report: DiskReport) {
+        match report {
+            DiskReport::Outcome(outcome) => {
+                self.wrote |= matches!(outcome, DiskOutcome::Verified { .. });
+                let refusal = match &outcome {
+                    DiskOutcome::Failed { error, .. } => Some(error.clone()),
+                    _ => None,
+                };
+                self.torrent.on_disk(now, outcome);
+                if let Some(DiskFailure { kind, message }) = refusal {
+                    self.fail(failure_kind(kind), message);
+                }
+            }
+            DiskReport::Finished(index) => {
+                if let Some(opened) = &self.opened {
+                    self.tell(Event::File { index, path: opened.files.path(index) });
+                }
+            }
+            DiskReport::Synced(synced) => self.on_synced(synced),
+            DiskReport::SyncFailed(error) => {
+                let failure = file_failure(&error);
+                self.fail(failure.kind, failure.message);
+                self.after_sync();
+            }
+        }
+    }
+
+    fn on_synced(&mut self, synced: Synced) {
+        if let Some(opened) = &mut self.opened {
+            opened.record.note(synced);
+        }
+        self.save();
+        self.after_sync();
+    }
+
+    /// What waited for the sync goes on.
+    fn after_sync(&mut self) {
+        match self.phase {
+            Phase::Finishing => self.on_durable(),
+            Phase::Syncing => self.phase = Phase::Ended,
+            Phase::Running | Phase::Draining { .. } | Phase::Ended => {}
+        }
+    }
+
+    /// Asks for the last sync, after which the item is over.
+    pub(super) fn sync_last(&mut self) {
+        match &self.disk {
+            Some(disk) => {
+                self.phase = Phase::Syncing;
+                disk.sync();
+            }
+            None => self.phase = Phase::Ended,
+        }
+    }
+
+    /// Writes down what the next run needs. What the record says of the files was durable when it was noted.
+    pub(super) fn save(&mut self) {
+        let (totals, tiers) = (self.torrent.totals(), self.tiers());
+        let Some(opened) = &mut self.opened else { return };
+        let record = &mut opened.record;
+        for tier in tiers {
+            if !record.trackers.contains(&tier) {
+                record.trackers.push(tier);
+            }
+        }
+        let good = self.torrent.good_addresses();
+        if !good.is_empty() {
+            record.peers = good;
+        }
+        record.spilled = self.torrent.spilled();
+        record.downloaded += totals.downloaded - std::mem::replace(&mut opened.counted.0, totals.downloaded);
+        record.uploaded += totals.uploaded - std::mem::replace(&mut opened.counted.1, totals.uploaded);
+        self.saver.save(record);
+    }
+
+    pub(super) fn on_saved(&mut self, complaint: Option<String>) {
+        if let Some(complaint) = complaint {
+            self.tell(Event::Warning(complaint));
+        }
+        self.saver.on_saved();
+    }
+}
+
+fn failure_kind(kind: DiskFailureKind) -> FailureKind {
+    match kind {
+        DiskFailureKind::NoSpace => FailureKind::NoSpace,
+        DiskFailureKind::Occupied => FailureKind::Occupied,
+        DiskFailureKind::Io => FailureKind::FileIo,
+    }
+}

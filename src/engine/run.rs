@@ -1,0 +1,136 @@
+//! The engine as the command line sees it: start it, add items, watch them, shut it down.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::context::{Context, SharedContext};
+use super::item::{Event, Failure, FailureKind, Item, ItemKey, Progress};
+use super::settings::EngineSettings;
+use super::torrent_task::{Control, TorrentTask};
+use crate::base::id::PeerId;
+use crate::io::announce::Announcer;
+use crate::io::disk::DiskPool;
+use crate::io::http::HttpClient;
+use crate::io::listen::{self, Listeners};
+use crate::io::resolve::Resolver;
+use crate::io::udp_tracker::UdpTrackers;
+
+/// All downloads of a run. Lives within a tokio runtime.
+pub struct Engine {
+    context: SharedContext,
+    /// What happens to the items.
+    pub events: mpsc::UnboundedReceiver<(ItemKey, Event)>,
+    tell: mpsc::UnboundedSender<(ItemKey, Event)>,
+    items: JoinSet<()>,
+    controls: Vec<mpsc::UnboundedSender<Control>>,
+    next: u32,
+}
+
+/// One item of a running engine.
+#[derive(Clone, Debug)]
+pub struct ItemHandle {
+    pub key: ItemKey,
+    progress: watch::Receiver<Progress>,
+    control: mpsc::UnboundedSender<Control>,
+}
+
+impl ItemHandle {
+    /// The present moment of the item.
+    pub fn progress(&self) -> Progress {
+        self.progress.borrow().clone()
+    }
+
+    /// Stops it in order; its last event follows. Does nothing once it is over.
+    pub fn stop(&self) {
+        let _ = self.control.send(Control::Stop);
+    }
+}
+
+impl Engine {
+    /// Binds the listeners and starts the disk threads. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// [`FailureKind::Network`] if no port can be had, [`FailureKind::Other`] if the system gives no threads.
+    pub async fn start(settings: EngineSettings) -> Result<Engine, Failure> {
+        raise_open_files();
+        let listeners = Listeners::bind(settings.port.clone()).map_err(|e| cannot_listen(&settings, &e))?;
+        let disk = DiskPool::start(DiskPool::default_threads())
+            .map_err(|e| failure(FailureKind::Other, format!("can't start the disk threads: {e}")))?;
+        let mut rng = StdRng::from_rng(&mut rand::rng());
+        let http = HttpClient::new(&settings.user_agent, Resolver::new());
+        let (tell, events) = mpsc::unbounded_channel();
+        let context = Context {
+            peer_id: PeerId::ours(&mut rng),
+            key: rng.next_u32(),
+            registry: listen::serve(listeners),
+            disk,
+            announcer: Announcer::new(http.clone(), UdpTrackers::spawn(StdRng::from_rng(&mut rng))),
+            http,
+            running: watch::channel(0).0,
+            client: settings.user_agent.as_str().into(),
+            settings,
+        };
+        Ok(Engine { context: Arc::new(context), events, tell, items: JoinSet::new(), controls: Vec::new(), next: 1 })
+    }
+
+    /// The port that peers can call.
+    pub fn port(&self) -> u16 {
+        self.context.registry.port()
+    }
+
+    /// Starts to work on `item`.
+    pub fn add(&mut self, item: Item) -> ItemHandle {
+        let key = ItemKey(self.next);
+        self.next += 1;
+        let (control, controls) = mpsc::unbounded_channel();
+        let (task, inbox, progress) = TorrentTask::new(self.context.clone(), key, item, self.tell.clone(), controls);
+        let context = self.context.clone();
+        self.items.spawn(async move {
+            context.running.send_modify(|running| *running += 1);
+            task.run(inbox).await;
+            context.running.send_modify(|running| *running -= 1);
+        });
+        self.controls.push(control.clone());
+        ItemHandle { key, progress, control }
+    }
+
+    /// Stops what still runs, in order, and waits for it no longer than `grace`.
+    pub async fn shutdown(mut self, grace: Duration) {
+        for control in &self.controls {
+            let _ = control.send(Control::Stop);
+        }
+        let all = async { while self.items.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(grace, all).await;
+    }
+}
+
+fn failure(kind: FailureKind, message: String) -> Failure {
+    Failure { kind, message }
+}
+
+fn cannot_listen(settings: &EngineSettings, error: &io::Error) -> Failure {
+    let ports = match &settings.port {
+        Some(ports) if ports.start() == ports.end() => format!("port {}", ports.start()),
+        Some(ports) => format!("any port of {}-{}", ports.start(), ports.end()),
+        None => "any port".into(),
+    };
+    failure(FailureKind::Network, format!("can't listen on {ports}: {error}; give another --port"))
+}
+
+/// Many torrents have more files than the usual soft limit allows to be open.
+fn raise_open_files() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, getrlimit, setrlimit};
+        let mut limit = getrlimit(Resource::Nofile);
+        limit.current = limit.maximum;
+        // A refusal leaves the limit as it was: the number of open files is bounded below it anyway.
+        let _ = setrlimit(Resource::Nofile, limit);
+    }
+}

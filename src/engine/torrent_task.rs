@@ -1,0 +1,274 @@
+//! One torrent of a run: the task that owns its `swarm::Torrent` and everything that is wired to it.
+//!
+//! The loop takes events from peers, disk, trackers, listener and the user, gives them to the torrent with the time,
+//! and carries out the actions that come back (`carry_out`). It never waits for a peer: a session that does not empty
+//! its inbox is cut off. Its life: `begin` until the files are open, `on_disk` and `complete` while it works, `close`
+//! at the end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::sleep_until;
+
+use super::context::SharedContext;
+use super::goals::Goals;
+use super::item::{Event, Failure, FailureKind, Item, ItemKey, Stage};
+use super::links::{Dialled, Links};
+use super::prepare::{Opened, Prepared};
+use super::progress::Gauge;
+use super::saver::Saver;
+use crate::base::id::TorrentId;
+use crate::io::check::CheckWatch;
+use crate::io::dial::Greeted;
+use crate::io::disk::{DiskReport, TorrentDisk};
+use crate::io::peer_task::PeerReport;
+use crate::io::tracker_task::{TrackerHandle, TrackerNews};
+use crate::proto::tracker::Totals;
+use crate::swarm::{Command, Source, Torrent};
+
+/// How long an orderly stop may wait for peers and disk to hand back what they hold.
+const STOP_DEADLINE: Duration = Duration::from_secs(10);
+
+/// What the user can tell a running item.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Control {
+    /// Stop in order: keep what is there, tell trackers.
+    Stop,
+}
+
+/// Where the events of one torrent arrive.
+pub(super) struct Inbox {
+    pub controls: mpsc::UnboundedReceiver<Control>,
+    pub reports: mpsc::Receiver<PeerReport>,
+    pub callers: mpsc::Receiver<Greeted>,
+    pub addresses: mpsc::UnboundedReceiver<(Source, Vec<SocketAddr>)>,
+    pub trackers: mpsc::UnboundedReceiver<TrackerNews>,
+    pub disk: mpsc::UnboundedReceiver<DiskReport>,
+    pub prepared: mpsc::UnboundedReceiver<Result<Prepared, Failure>>,
+    pub saved: mpsc::UnboundedReceiver<Option<String>>,
+    /// How many items share the memory.
+    pub running: watch::Receiver<u32>,
+}
+
+/// The other ends, to be cloned into what sends.
+pub(super) struct Outlets {
+    pub reports: mpsc::Sender<PeerReport>,
+    pub callers: mpsc::Sender<Greeted>,
+    pub addresses: mpsc::UnboundedSender<(Source, Vec<SocketAddr>)>,
+    pub trackers: mpsc::UnboundedSender<TrackerNews>,
+    pub disk: mpsc::UnboundedSender<DiskReport>,
+    pub prepared: mpsc::UnboundedSender<Result<Prepared, Failure>>,
+    /// What peers read blocks from; empty until the files are open.
+    pub blocks: watch::Sender<Option<TorrentDisk>>,
+    pub totals: watch::Sender<Totals>,
+    pub events: mpsc::UnboundedSender<(ItemKey, Event)>,
+}
+
+/// What an item is waiting for before it can end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Phase {
+    /// Working towards its goal.
+    Running,
+    /// Everything is there; the disk is making it durable.
+    Finishing,
+    /// Leases and spills come home, until this deadline.
+    Draining { by: Instant },
+    /// The last sync.
+    Syncing,
+    /// Over.
+    Ended,
+}
+
+/// The state of one item.
+pub(super) struct TorrentTask {
+    pub context: SharedContext,
+    pub key: ItemKey,
+    pub item: Item,
+    pub id: TorrentId,
+    pub torrent: Torrent,
+    pub links: Links,
+    pub out: Outlets,
+    pub gauge: Gauge,
+    pub goals: Goals,
+    pub saver: Saver,
+    pub phase: Phase,
+    /// The files, once they are open.
+    pub opened: Option<Box<Opened>>,
+    pub disk: Option<TorrentDisk>,
+    pub trackers: Option<TrackerHandle>,
+    /// Known to be private (BEP 27).
+    pub private: bool,
+    pub check: Arc<CheckWatch>,
+    /// Bytes that were missing when the files were opened.
+    pub left_at_start: u64,
+    /// Pieces have been written in this run.
+    pub wrote: bool,
+    /// Why it ends short of its goal.
+    pub failure: Option<Failure>,
+}
+
+impl TorrentTask {
+    /// Runs the item to its end and reports it as the last event.
+    pub async fn run(mut self, mut inbox: Inbox) {
+        self.begin();
+        while self.phase != Phase::Ended {
+            self.turn(&mut inbox).await;
+        }
+        self.close(&mut inbox).await;
+    }
+
+    /// One wake-up: what has happened, and the actions that follow from it.
+    async fn turn(&mut self, inbox: &mut Inbox) {
+        let now = Instant::now();
+        self.carry_out();
+        self.advance(now);
+        self.publish(now, false);
+        if self.phase == Phase::Ended {
+            return;
+        }
+        let due = self.next_deadline();
+        tokio::select! {
+            Some(report) = inbox.reports.recv() => self.on_reports(report, &mut inbox.reports),
+            Some(report) = inbox.disk.recv() => self.on_disk_reports(report, &mut inbox.disk),
+            dialled = self.links.dialled() => self.on_dialled(dialled),
+            Some(caller) = inbox.callers.recv() => self.on_caller(caller),
+            Some((source, addresses)) = inbox.addresses.recv() => self.on_addresses(source, &addresses),
+            Some(news) = inbox.trackers.recv() => self.on_tracker_news(news),
+            Some(prepared) = inbox.prepared.recv() => self.on_prepared(prepared),
+            Some(complaint) = inbox.saved.recv() => self.on_saved(complaint),
+            Ok(()) = inbox.running.changed() => self.on_running(*inbox.running.borrow_and_update()),
+            control = inbox.controls.recv() => self.on_control(control),
+            () = sleep_until(due.unwrap_or(now).into()), if due.is_some() => self.on_timeout(),
+        }
+    }
+
+    fn on_reports(&mut self, first: PeerReport, more: &mut mpsc::Receiver<PeerReport>) {
+        let now = Instant::now();
+        let mut next = Some(first);
+        while let Some(PeerReport { peer, events }) = next {
+            for event in events {
+                if matches!(event, crate::proto::session::PeerEvent::Closed(_)) {
+                    self.links.forget(peer);
+                }
+                self.torrent.on_peer(now, peer, event);
+            }
+            next = more.try_recv().ok();
+        }
+        self.gauge.touch();
+    }
+
+    fn on_dialled(&mut self, (peer, end): Dialled) {
+        match end {
+            Ok(greeted) => self.connect(peer, greeted, Vec::new()),
+            Err(failure) => self.torrent.on_dial_failed(Instant::now(), peer, failure),
+        }
+        self.gauge.touch();
+    }
+
+    fn on_caller(&mut self, caller: Greeted) {
+        if caller.handshake.peer_id == self.context.peer_id {
+            return;
+        }
+        if let Some(peer) = self.torrent.accept(Instant::now(), caller.addr) {
+            let greeting = self.our_handshake().encode().to_vec();
+            self.connect(peer, caller, greeting);
+            self.gauge.touch();
+        }
+    }
+
+    fn on_addresses(&mut self, source: Source, addresses: &[SocketAddr]) {
+        self.torrent.on_addresses(Instant::now(), source, addresses);
+        self.gauge.touch();
+    }
+
+    fn on_tracker_news(&mut self, news: TrackerNews) {
+        match news {
+            TrackerNews::Peers(addresses) => self.on_addresses(Source::Tracker, &addresses),
+            // A private torrent keeps to the peers of its present tracker.
+            TrackerNews::Switched => self.torrent.on_command(Instant::now(), Command::TrackerOnly),
+        }
+    }
+
+    fn on_running(&mut self, running: u32) {
+        self.torrent.on_command(Instant::now(), Command::Memory(self.context.memory_share(running)));
+    }
+
+    fn on_control(&mut self, control: Option<Control>) {
+        // The engine is gone (`None`), or the user has had enough. A second word changes nothing: who wants out at once
+        // ends the process.
+        let (Some(Control::Stop) | None) = control;
+        if matches!(self.phase, Phase::Running | Phase::Finishing) {
+            self.stop_on_request();
+        }
+    }
+
+    fn on_timeout(&mut self) {
+        let now = Instant::now();
+        if self.torrent.poll_timeout().is_some_and(|due| due <= now) {
+            self.torrent.on_timeout(now);
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let draining = if let Phase::Draining { by } = self.phase { Some(by) } else { None };
+        [self.torrent.poll_timeout(), self.gauge.due(), self.goals.due(), draining].into_iter().flatten().min()
+    }
+
+    /// Moves from phase to phase when what a phase waits for is there.
+    fn advance(&mut self, now: Instant) {
+        match self.phase {
+            Phase::Running => self.check_goals(now),
+            Phase::Draining { by } if by <= now || self.torrent.is_at_rest() => self.sync_last(),
+            _ => {}
+        }
+    }
+
+    /// Starts an orderly end: nothing more is asked for, what is open goes to disk.
+    pub fn stop(&mut self) {
+        let now = Instant::now();
+        self.enter(Stage::Stopping);
+        self.check.cancel.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.phase = Phase::Draining { by: now + STOP_DEADLINE };
+        self.torrent.on_command(now, Command::Stop);
+    }
+
+    /// Ends the item with a failure, in order.
+    pub fn fail(&mut self, kind: FailureKind, message: String) {
+        self.failure.get_or_insert(Failure { kind, message });
+        if matches!(self.phase, Phase::Running | Phase::Finishing) {
+            self.stop();
+        }
+    }
+
+    /// Shows the present moment, if it is time or `force`d.
+    pub fn publish(&mut self, now: Instant, force: bool) {
+        let (torrent, trackers, check) = (&self.torrent, &self.trackers, &self.check);
+        self.gauge.publish(now, force, |progress| {
+            progress.swarm = torrent.snapshot();
+            progress.pieces = torrent.have().map_or_else(|| Arc::from([]), |have| have.words().into());
+            progress.trackers = trackers.as_ref().map_or((0, 0), |trackers| trackers.status().borrow().counts());
+            progress.checked = check.progress();
+        });
+    }
+
+    /// Moves on to `stage` and says so.
+    pub fn enter(&mut self, stage: Stage) {
+        if self.gauge.stage() != stage {
+            self.gauge.update(|progress| progress.stage = stage);
+            self.tell(Event::Stage(stage));
+            self.publish(Instant::now(), true);
+        }
+    }
+
+    pub fn tell(&self, event: Event) {
+        // Nobody listening is no reason to stop downloading.
+        let _ = self.out.events.send((self.key, event));
+    }
+
+    /// What failures and warnings call the item.
+    pub fn name(&self) -> String {
+        self.gauge.name().map_or_else(|| self.id.to_string(), str::to_owned)
+    }
+}

@@ -1,0 +1,188 @@
+//! Being called: listeners on both address families, and the routing of incoming handshakes to their torrents.
+//!
+//! The listener task owns the table of torrents; engines register and unregister by message. A caller gets no byte
+//! before its torrent has agreed to answer.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::dial::Greeted;
+use super::stream::PeerStream;
+use crate::base::id::{InfoHashV1, TorrentId};
+use crate::proto::wire::{HANDSHAKE_LEN, Handshake};
+
+/// How long a caller may take to say for which torrent it comes.
+const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Callers that may be shaking hands at one time; more are closed at once.
+const MAX_GREETING: usize = 256;
+
+/// Bound listeners, not yet served.
+#[derive(Debug)]
+pub struct Listeners {
+    sockets: Vec<TcpListener>,
+    port: u16,
+}
+
+impl Listeners {
+    /// Binds both families to one port out of `ports` (any free one for `None`), the first that is free.
+    ///
+    /// # Errors
+    /// The last refusal, if no port can be had on any family.
+    pub fn bind(ports: Option<RangeInclusive<u16>>) -> io::Result<Listeners> {
+        let mut refusal = io::Error::from(io::ErrorKind::AddrInUse);
+        for port in ports.unwrap_or(0..=0) {
+            match bind_both(port) {
+                Ok(listeners) => return Ok(listeners),
+                Err(e) => refusal = e,
+            }
+        }
+        Err(refusal)
+    }
+
+    /// The port that peers are to call.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+fn bind_both(port: u16) -> io::Result<Listeners> {
+    let v4 = bind_one(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port));
+    let port = match &v4 {
+        Ok(socket) => socket.local_addr()?.port(),
+        Err(_) => port,
+    };
+    // A machine without one of the families listens on the other alone; a port taken on one family only is not free.
+    let v6 = bind_one(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port));
+    if v6.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::AddrInUse) {
+        return Err(v6.unwrap_err());
+    }
+    match (v4, v6) {
+        (Err(e), Err(_)) => Err(e),
+        (Err(e), Ok(_)) if e.kind() == io::ErrorKind::AddrInUse => Err(e),
+        (v4, v6) => {
+            let sockets: Vec<TcpListener> = v4.into_iter().chain(v6).collect();
+            let port = sockets[0].local_addr()?.port();
+            Ok(Listeners { sockets, port })
+        }
+    }
+}
+
+fn bind_one(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    if addr.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&addr.into())?;
+    socket.listen(1024)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Tells the listener task which torrents there are. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    changes: mpsc::UnboundedSender<Change>,
+    port: u16,
+}
+
+#[derive(Debug)]
+enum Change {
+    Register { id: TorrentId, callers: mpsc::Sender<Greeted> },
+    Unregister { id: TorrentId },
+}
+
+impl Registry {
+    /// Sends callers for `id` to `callers` from now on.
+    pub fn register(&self, id: TorrentId, callers: mpsc::Sender<Greeted>) {
+        // The task ends only with the runtime; then nobody calls any more.
+        let _ = self.changes.send(Change::Register { id, callers });
+    }
+
+    pub fn unregister(&self, id: TorrentId) {
+        let _ = self.changes.send(Change::Unregister { id });
+    }
+
+    /// The port that peers are to call.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+/// Starts the listener task. It ends when the runtime does.
+pub fn serve(listeners: Listeners) -> Registry {
+    let (changes, inbox) = mpsc::unbounded_channel();
+    let port = listeners.port;
+    tokio::spawn(run(listeners.sockets, inbox));
+    Registry { changes, port }
+}
+
+async fn run(sockets: Vec<TcpListener>, mut changes: mpsc::UnboundedReceiver<Change>) {
+    let (accepted, mut arrivals) = mpsc::channel(64);
+    for socket in sockets {
+        tokio::spawn(accept(socket, accepted.clone()));
+    }
+    drop(accepted);
+    let mut torrents: HashMap<InfoHashV1, mpsc::Sender<Greeted>> = HashMap::new();
+    let mut greeting = JoinSet::new();
+    loop {
+        tokio::select! {
+            change = changes.recv() => match change {
+                Some(Change::Register { id, callers }) => for hash in hashes(id) {
+                    torrents.insert(hash, callers.clone());
+                },
+                Some(Change::Unregister { id }) => for hash in hashes(id) {
+                    torrents.remove(&hash);
+                },
+                None => return,
+            },
+            Some((socket, addr)) = arrivals.recv() => if greeting.len() < MAX_GREETING {
+                greeting.spawn(timeout(HANDSHAKE_DEADLINE, greet(socket, addr)));
+            },
+            Some(greeted) = greeting.join_next() => if let Ok(Ok(Ok(greeted))) = greeted
+                && let Some(callers) = torrents.get(&greeted.handshake.info_hash)
+            {
+                // A torrent with a full inbox has callers enough.
+                let _ = callers.try_send(greeted);
+            },
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, accepted: mpsc::Sender<(TcpStream, SocketAddr)>) {
+    loop {
+        match listener.accept().await {
+            Ok(arrival) => {
+                if accepted.send(arrival).await.is_err() {
+                    return;
+                }
+            }
+            // Out of descriptors or a connection that died in the queue: neither is cured by trying at once.
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+/// Reads the caller's handshake. Ours goes out with the session's first bytes, once the torrent has agreed.
+async fn greet(socket: TcpStream, addr: SocketAddr) -> io::Result<Greeted> {
+    let stream = PeerStream::tcp(socket)?;
+    let mut bytes = [0; HANDSHAKE_LEN];
+    stream.read_exact(&mut bytes).await?;
+    let handshake = Handshake::decode(&bytes).map_err(|_| io::ErrorKind::InvalidData)?;
+    Ok(Greeted { stream, addr: crate::base::compact::canonical(addr), handshake })
+}
+
+fn hashes(id: TorrentId) -> impl Iterator<Item = InfoHashV1> {
+    id.v1().into_iter().chain(id.v2().map(|v2| v2.truncated()))
+}

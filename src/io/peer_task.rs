@@ -1,0 +1,177 @@
+//! One peer connection: moves bytes between its socket, its session and its torrent, and decides nothing.
+//!
+//! The task owns stream, session and outbox. It sleeps until the socket is ready, the torrent says something, a block
+//! comes from the disk or the session's next deadline is due; events go to the torrent in one batch a wake-up.
+
+use std::io;
+use std::time::Instant;
+
+use tokio::sync::mpsc;
+use tokio::time::sleep_until;
+
+use super::disk::TorrentDisk;
+use super::outbox::Outbox;
+use super::stream::PeerStream;
+use crate::proto::session::{CloseReason, Outgoing, PeerCommand, PeerEvent, Session};
+use crate::swarm::PeerKey;
+
+/// What a session said during one wake-up.
+#[derive(Debug)]
+pub struct PeerReport {
+    pub peer: PeerKey,
+    pub events: Vec<PeerEvent>,
+}
+
+/// Bytes to read from one peer before the others get their turn.
+const READ_TURN: usize = 4 << 20;
+
+/// A connection after its handshake.
+pub struct PeerTask {
+    pub peer: PeerKey,
+    pub stream: PeerStream,
+    pub session: Session,
+    pub commands: mpsc::Receiver<PeerCommand>,
+    pub reports: mpsc::Sender<PeerReport>,
+    /// `None` until the files are open: nothing is served before.
+    pub blocks: tokio::sync::watch::Receiver<Option<TorrentDisk>>,
+    /// Bytes that go out before everything else: our handshake, where the peer called us.
+    pub greeting: Vec<u8>,
+}
+
+impl PeerTask {
+    /// Runs the connection to its end; the last event is [`PeerEvent::Closed`].
+    pub async fn run(mut self) {
+        let mut outbox = Outbox::default();
+        if !self.greeting.is_empty() {
+            let mut greeting = std::mem::take(&mut self.greeting);
+            // One segment: handshake, extension handshake, bitfield.
+            while let Some(Outgoing::Bytes(bytes)) = self.session.poll_write() {
+                greeting.extend_from_slice(&bytes);
+            }
+            outbox.push_bytes(greeting);
+        }
+        let reason = match self.exchange(&mut outbox).await {
+            Ok(reason) => reason,
+            Err(e) => CloseReason::Lost(e.to_string()),
+        };
+        self.session.close(Instant::now(), reason);
+        self.report().await;
+    }
+
+    async fn exchange(&mut self, outbox: &mut Outbox) -> io::Result<CloseReason> {
+        loop {
+            if self.report().await {
+                return Ok(CloseReason::Ours);
+            }
+            self.fill(outbox);
+            let blocked = self.flush(outbox)?;
+            if self.session.is_closed() && outbox.is_empty() {
+                return Ok(CloseReason::Ours);
+            }
+            let due = self.session.poll_timeout();
+            tokio::select! {
+                ready = self.stream.ready(blocked) => {
+                    let (readable, _) = ready?;
+                    if readable && !self.receive()? {
+                        return Ok(CloseReason::Lost("closed by the peer".into()));
+                    }
+                }
+                command = self.commands.recv() => match command {
+                    Some(command) => self.obey(command),
+                    // The torrent is gone.
+                    None => return Ok(CloseReason::Ours),
+                },
+                arrival = outbox.front_arrives() => match arrival {
+                    Ok(()) => outbox.gather(),
+                    Err(request) => self.session.on_block_failed(Instant::now(), request),
+                },
+                () = sleep_until(due.unwrap_or_else(Instant::now).into()), if due.is_some() => {
+                    self.session.on_timeout(Instant::now());
+                }
+            }
+        }
+    }
+
+    /// Sends the session's events up; true if the connection is over.
+    async fn report(&mut self) -> bool {
+        let mut events = Vec::new();
+        while let Some(event) = self.session.poll_event() {
+            events.push(event);
+        }
+        let over = matches!(events.last(), Some(PeerEvent::Closed(_)));
+        if !events.is_empty() {
+            // The torrent never waits for us, so waiting for it is back-pressure and no deadlock.
+            let _ = self.reports.send(PeerReport { peer: self.peer, events }).await;
+        }
+        over
+    }
+
+    fn obey(&mut self, command: PeerCommand) {
+        let now = Instant::now();
+        self.session.on_command(now, command);
+        while let Ok(command) = self.commands.try_recv() {
+            self.session.on_command(now, command);
+        }
+    }
+
+    /// Moves what the session wants to say into the outbox, as far as it may run ahead.
+    fn fill(&mut self, outbox: &mut Outbox) {
+        while outbox.wants_more() {
+            match self.session.poll_write() {
+                None => return,
+                Some(Outgoing::Bytes(bytes)) => outbox.push_bytes(bytes),
+                Some(Outgoing::Block(request)) => match &*self.blocks.borrow() {
+                    Some(blocks) => {
+                        outbox.push_promise(request, blocks.read(request.piece, request.begin, request.len));
+                    }
+                    None => self.session.on_block_failed(Instant::now(), request),
+                },
+            }
+        }
+    }
+
+    /// Writes until the socket or the outbox has had enough; true if the socket is what we wait for.
+    fn flush(&mut self, outbox: &mut Outbox) -> io::Result<bool> {
+        loop {
+            while outbox.is_writable() {
+                match self.stream.try_write_vectored(&outbox.slices()) {
+                    Ok(n) => {
+                        let now = Instant::now();
+                        self.session.on_write_progress(now, n);
+                        outbox.on_written(n, |block| self.session.on_block_sent(now, block));
+                    }
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(true),
+                    Err(e) => return Err(e),
+                }
+            }
+            let before = outbox.is_empty();
+            self.fill(outbox);
+            if before == outbox.is_empty() || !outbox.is_writable() {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Reads what the socket has into the leased buffers; false if the other side closed.
+    fn receive(&mut self) -> io::Result<bool> {
+        let mut taken = 0;
+        while taken < READ_TURN {
+            let mut slices = self.session.read_slices();
+            let room: usize = slices.iter().map(|slice| slice.len()).sum();
+            match self.stream.try_read_vectored(&mut slices) {
+                Ok(0) => return Ok(false),
+                Ok(n) => {
+                    drop(slices);
+                    self.session.on_read(Instant::now(), n);
+                    taken += n;
+                    if n < room {
+                        break;
+                    }
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(true)
+    }
+}

@@ -161,7 +161,6 @@ impl PeerTask {
             match self.stream.try_read_vectored(&mut slices) {
                 Ok(0) => return Ok(false),
                 Ok(n) => {
-                    drop(slices);
                     self.session.on_read(Instant::now(), n);
                     taken += n;
                     if n < room {

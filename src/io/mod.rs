@@ -2,6 +2,7 @@
 
 pub mod announce;
 pub mod check;
+pub mod dht_task;
 pub mod dial;
 pub mod disk;
 pub mod file_set;
@@ -16,4 +17,5 @@ pub mod resume;
 pub mod stream;
 pub mod take_up;
 pub mod tracker_task;
+pub mod udp_task;
 pub mod udp_tracker;

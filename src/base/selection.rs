@@ -185,8 +185,12 @@ impl Pattern {
         match self {
             Pattern::Places(_) => false,
             Pattern::Extensions(extensions) => {
-                let name = file.name.to_lowercase();
-                extensions.iter().any(|extension| name.len() > extension.len() && name.ends_with(extension))
+                let ends_with = |extension: &String| {
+                    let start = file.name.len().checked_sub(extension.len()).filter(|&start| start > 0);
+                    let end = start.and_then(|start| file.name.get(start..));
+                    end.is_some_and(|end| end.eq_ignore_ascii_case(extension) || end.to_lowercase() == *extension)
+                };
+                extensions.iter().any(ends_with)
             }
             Pattern::Size(order, size) => match order {
                 Order::Below => file.length < *size,
@@ -230,7 +234,7 @@ fn any_matches(patterns: &[Pattern], info: &Info) -> Vec<bool> {
         return matches;
     }
     for (matched, file) in matches.iter_mut().zip(&info.files).filter(|(_, file)| !file.pad) {
-        let path = file.path.to_string();
+        let path = file.path.to_slashes();
         let below_top = path.split_once('/').map_or(&path[..], |(_, below)| below);
         let subject = Subject { path: &path, below_top, name: file.path.file_name(), length: file.length };
         *matched = *matched || patterns.iter().any(|pattern| pattern.matches(&subject));

@@ -37,7 +37,7 @@ impl Info {
         let pieces = fields.v1_pieces()?;
         let piece_length = fields.piece_length()?;
         let raw_name = fields.name_utf8.or(fields.name).ok_or_else(|| not_a_torrent("its info has no name"))?;
-        let name = mend_name(raw_name).ok_or_else(|| refused("nothing usable is left of its name"))?;
+        let name = mend_name(raw_name).ok_or_else(|| refused("nothing usable is left of its name"))?.into_owned();
         let (single_file, files) = match (fields.files, fields.length) {
             (Some(files), _) => (false, many_files(raw_name, &name, files)?),
             (None, Some(length)) => (true, vec![one_file(&name, length)?]),
@@ -156,10 +156,8 @@ fn many_files(top: &[u8], name: &str, files: Value) -> Result<Vec<FileEntry>, Me
         let safe = if pad {
             // Never stored, so it takes no name from a file.
             SafePath::new(&format!("{name}/.pad/{nth}"))
-        } else if path.iter().any(|raw| mend_name(raw).is_some()) {
-            mender.mend(std::iter::once(top).chain(path.iter().copied()))
         } else {
-            None
+            mender.mend_below(top, path.iter().copied())
         };
         let safe = safe.ok_or_else(|| refused(format!("nothing usable is left of the name of its file {nth}")))?;
         entries.push(FileEntry { path: safe, length, pad });

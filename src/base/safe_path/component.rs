@@ -17,32 +17,36 @@ const MAX_EXTENSION: usize = 16;
 ///
 /// Separators, control characters and those that turn the direction of writing become `_`, bytes that are not UTF-8 become
 /// U+FFFD, device names of Windows get a `_` before them, long names are cut. A name that was changed carries a suffix.
-pub fn mend_name(raw: &[u8]) -> Option<String> {
+pub fn mend_name(raw: &[u8]) -> Option<Cow<'_, str>> {
     mend(raw, cfg!(windows))
 }
 
-fn mend(raw: &[u8], windows: bool) -> Option<String> {
-    if matches!(raw, b"" | b"." | b"..") {
+/// True for the components of which nothing is left: empty, `.` and `..`.
+pub(super) fn is_void(raw: &[u8]) -> bool {
+    matches!(raw, b"" | b"." | b"..")
+}
+
+fn mend(raw: &[u8], windows: bool) -> Option<Cow<'_, str>> {
+    if is_void(raw) {
         return None;
     }
+    let harmful = |letter| harmful(letter, windows);
+    let trimmed = |name: &str| if windows { name.trim_end_matches(['.', ' ']).len() } else { name.len() };
     let text = String::from_utf8_lossy(raw);
-    let mut changed = matches!(text, Cow::Owned(_));
-    let mut name = String::with_capacity(text.len());
-    for letter in text.chars() {
-        let bad = harmful(letter) || windows && matches!(letter, '<' | '>' | ':' | '"' | '|' | '?' | '*');
-        changed |= bad;
-        name.push(if bad { '_' } else { letter });
+    if let Cow::Borrowed(name) = text
+        && name.len() <= MAX_NAME
+        && !name.contains(harmful)
+        && trimmed(name) == name.len()
+        && !is_device(name)
+    {
+        return Some(text);
     }
-    if windows {
-        let kept = name.trim_end_matches(['.', ' ']).len();
-        changed |= kept < name.len();
-        name.truncate(kept);
-    }
+    let mut name = text.replace(harmful, "_");
+    name.truncate(trimmed(&name));
     if is_device(&name) {
         name.insert(0, '_');
-        changed = true;
     }
-    if changed || name.len() > MAX_NAME { Some(with_tag(&name, &tag(&[raw]))) } else { Some(name) }
+    Some(with_tag(&name, &tag(&[raw])).into())
 }
 
 /// `name` with `tag` before its extension, cut to [`MAX_NAME`] bytes.
@@ -67,29 +71,37 @@ pub(super) fn tag(parts: &[&[u8]]) -> String {
     format!("~{:02x}{:02x}{:02x}", digest[0], digest[1], digest[2])
 }
 
-/// The name as a file system sees it that does not tell cases apart.
-pub(super) fn fold(name: &str) -> String {
+/// Appends the name as a file system sees it that does not tell cases apart.
+pub(super) fn fold(name: &str, out: &mut Vec<u8>) {
+    let start = out.len();
     if name.is_ascii() {
-        return name.to_ascii_lowercase();
+        out.extend_from_slice(name.as_bytes());
+        out[start..].make_ascii_lowercase();
+    } else {
+        let mut utf8 = [0; 4];
+        for letter in name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase) {
+            out.extend_from_slice(letter.encode_utf8(&mut utf8).as_bytes());
+        }
     }
-    name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }
 
-fn harmful(letter: char) -> bool {
+fn harmful(letter: char, windows: bool) -> bool {
     let turns = matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    letter == '/' || letter == '\\' || letter.is_control() || turns
+    letter == '/'
+        || letter == '\\'
+        || letter.is_control()
+        || turns
+        || windows && matches!(letter, '<' | '>' | ':' | '"' | '|' | '?' | '*')
 }
 
 /// True for names that Windows keeps for devices, with any extension.
 fn is_device(name: &str) -> bool {
-    let stem = name.split('.').next().unwrap_or(name).trim_end_matches(' ').to_ascii_uppercase();
-    match stem.as_str() {
-        "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$" => true,
-        _ => match stem.strip_prefix("COM").or_else(|| stem.strip_prefix("LPT")) {
-            Some(port) => matches!(port, "0" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" | "¹" | "²" | "³"),
-            None => false,
-        },
-    }
+    const NAMES: [&str; 6] = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"];
+    const PORTS: [&str; 2] = ["COM", "LPT"];
+    let stem = name.split('.').next().unwrap_or(name).trim_end_matches(' ');
+    let Some((kind, port)) = stem.split_at_checked(3) else { return false };
+    let is = |text: &str, known: &[&str]| known.iter().any(|known| text.eq_ignore_ascii_case(known));
+    is(stem, &NAMES) || is(kind, &PORTS) && matches!(port.as_bytes(), [b'0'..=b'9'] | [0xc2, 0xb9 | 0xb2 | 0xb3])
 }
 
 #[cfg(test)]
@@ -98,7 +110,13 @@ mod tests {
     use proptest::prelude::*;
 
     fn mended(raw: &str) -> String {
-        mend(raw.as_bytes(), false).unwrap()
+        mend(raw.as_bytes(), false).unwrap().into_owned()
+    }
+
+    fn folded(name: &str) -> Vec<u8> {
+        let mut out = Vec::new();
+        fold(name, &mut out);
+        out
     }
 
     #[test]
@@ -146,7 +164,7 @@ mod tests {
 
     #[test]
     fn windows_has_rules_of_its_own() {
-        let name = |raw: &str| mend(raw.as_bytes(), true).unwrap();
+        let name = |raw: &str| mend(raw.as_bytes(), true).unwrap().into_owned();
         assert!(name("a:b?.mkv").starts_with("a_b_~"));
         assert!(name("end. .").starts_with("end~"));
         assert!(name("...").starts_with('~') && name("  ").starts_with('~') && name(".. ").starts_with('~'));
@@ -164,10 +182,10 @@ mod tests {
 
     #[test]
     fn cases_fold_beyond_ascii() {
-        assert_eq!(fold("README"), fold("readme"));
-        assert_eq!(fold("ÄÖ"), fold("äö"));
-        assert_eq!(fold("STRASSE"), fold("straße"));
-        assert_ne!(fold("a"), fold("b"));
+        assert_eq!(folded("README"), folded("readme"));
+        assert_eq!(folded("ÄÖ"), folded("äö"));
+        assert_eq!(folded("STRASSE"), folded("straße"));
+        assert_ne!(folded("a"), folded("b"));
     }
 
     proptest! {
@@ -176,7 +194,7 @@ mod tests {
             if let Some(name) = mend(&raw, windows) {
                 prop_assert!(super::super::checked(&name).is_some());
                 prop_assert!(name.len() <= MAX_NAME && !name.chars().any(char::is_control));
-                prop_assert_eq!(mend(name.as_bytes(), windows), Some(name), "mended twice is mended once");
+                prop_assert_eq!(mend(name.as_bytes(), windows), Some(name.clone()), "mended twice is mended once");
             }
         }
     }

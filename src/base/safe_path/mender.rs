@@ -4,10 +4,11 @@
 //! in every run and on every system. Two names are the same if a file system that does not tell cases apart would think
 //! so. Work and memory are linear in the bytes of the paths.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use super::component::{fold, mend_name, tag, with_tag};
+use super::component::{fold, is_void, mend_name, tag, with_tag};
 use super::{PART_SUFFIX, SafePath};
 
 /// Bytes of folders in a path; systems take 4096 for the whole of an absolute one.
@@ -64,7 +65,7 @@ impl PathMender {
         self.paths += 1;
         self.path.clear();
         let (mut parent, mut depth, mut cut) = (0, 0, Vec::new());
-        let mut components = components.into_iter().filter(|raw| !matches!(*raw, b"" | b"." | b".."));
+        let mut components = components.into_iter().filter(|raw| !is_void(raw));
         let mut raw = components.next()?;
         for next in components {
             if depth < MAX_FOLDERS && self.path.as_os_str().len() < MAX_FOLDERS_LEN {
@@ -76,8 +77,19 @@ impl PathMender {
             raw = next;
         }
         let name = self.name_file(parent, raw, &cut);
-        self.path.push(name);
+        self.path.push(&*name);
         Some(SafePath(self.path.clone()))
+    }
+
+    /// The path for a file below the folder `top`; `None` if nothing is left of `components` or of `top`.
+    pub fn mend_below<'a>(
+        &mut self,
+        top: &'a [u8],
+        components: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Option<SafePath> {
+        let mut components = components.into_iter().filter(|raw| !is_void(raw)).peekable();
+        components.peek()?;
+        if is_void(top) { None } else { self.mend(std::iter::once(top).chain(components)) }
     }
 
     /// How many folders there are below the output folder.
@@ -98,47 +110,55 @@ impl PathMender {
         let mut name = plain.clone();
         let mut attempt = 0u64;
         while !self.is_free(parent, &name, Kind::Folder) {
-            name = with_tag(&plain, &tag(&[raw, b"folder", &attempt.to_be_bytes()]));
+            name = with_tag(&plain, &tag(&[raw, b"folder", &attempt.to_be_bytes()])).into();
             attempt += 1;
         }
-        self.take(parent, &name, Kind::Folder);
-        self.path.push(&name);
+        self.take(Kind::Folder);
+        self.path.push(&*name);
         self.last_folder += 1;
-        let mended = (name.as_bytes() != raw).then(|| name.into());
+        let mended = (name.as_bytes() != raw).then(|| name.as_ref().into());
         let folder = Folder { id: self.last_folder, mended };
         self.folders.insert(key(&mut self.key, parent, raw).into(), folder);
         self.last_folder
     }
 
     /// A free name for the file `raw`; `cut` are the folders that were left out above it.
-    fn name_file(&mut self, parent: FolderId, raw: &[u8], cut: &[&[u8]]) -> String {
+    fn name_file<'a>(&mut self, parent: FolderId, raw: &'a [u8], cut: &[&[u8]]) -> Cow<'a, str> {
         let plain = mend_name(raw).expect("something is left");
-        let mut name = if cut.is_empty() { plain.clone() } else { with_tag(&plain, &tag(cut)) };
+        let mut name = if cut.is_empty() { plain.clone() } else { with_tag(&plain, &tag(cut)).into() };
         let mut attempt = 0u64;
         while !self.is_free(parent, &name, Kind::File) {
-            name = with_tag(&plain, &tag(&[raw, &self.paths.to_be_bytes(), &attempt.to_be_bytes()]));
+            name = with_tag(&plain, &tag(&[raw, &self.paths.to_be_bytes(), &attempt.to_be_bytes()])).into();
             attempt += 1;
         }
-        self.take(parent, &name, Kind::File);
+        self.take(Kind::File);
         name
     }
 
     /// True if nothing has `name`, nothing has the name that a file has before it is whole, and `name` is not that of
-    /// another.
+    /// another. Leaves the key of `name` behind.
     fn is_free(&mut self, parent: FolderId, name: &str, kind: Kind) -> bool {
-        let name = fold(name);
-        let part_taken = kind == Kind::File && self.stands(parent, &format!("{name}{PART_SUFFIX}")).is_some();
-        let part_of_another =
-            name.strip_suffix(PART_SUFFIX).is_some_and(|whole| self.stands(parent, whole) == Some(Kind::File));
-        !part_taken && !part_of_another && self.stands(parent, &name).is_none()
+        let key = &mut self.key;
+        key.clear();
+        key.extend_from_slice(&parent.to_be_bytes());
+        fold(name, key);
+        if self.taken.contains_key(&key[..]) {
+            return false;
+        }
+        let whole = key.strip_suffix(PART_SUFFIX.as_bytes());
+        if whole.is_some_and(|whole| self.taken.get(whole) == Some(&Kind::File)) {
+            return false;
+        }
+        let len = key.len();
+        key.extend_from_slice(PART_SUFFIX.as_bytes());
+        let part_is_free = kind == Kind::Folder || !self.taken.contains_key(&key[..]);
+        key.truncate(len);
+        part_is_free
     }
 
-    fn stands(&mut self, parent: FolderId, folded: &str) -> Option<Kind> {
-        self.taken.get(key(&mut self.key, parent, folded.as_bytes())).copied()
-    }
-
-    fn take(&mut self, parent: FolderId, name: &str, kind: Kind) {
-        self.taken.insert(key(&mut self.key, parent, fold(name).as_bytes()).into(), kind);
+    /// Takes the name that was just found free.
+    fn take(&mut self, kind: Kind) {
+        self.taken.insert(self.key[..].into(), kind);
     }
 }
 
@@ -160,6 +180,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::collections::HashSet;
+
+    fn fold(name: &str) -> String {
+        let mut out = Vec::new();
+        super::fold(name, &mut out);
+        String::from_utf8(out).unwrap()
+    }
 
     fn mend_all(paths: &[&str]) -> Vec<String> {
         let mut mender = PathMender::new();

@@ -10,6 +10,7 @@ mod mender;
 pub use component::mend_name;
 pub use mender::PathMender;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
@@ -39,6 +40,14 @@ impl SafePath {
         self.0.iter().map(|name| name.to_str().expect("made of UTF-8"))
     }
 
+    /// The whole path with `/` between components, on every system.
+    pub fn to_slashes(&self) -> Cow<'_, str> {
+        if std::path::MAIN_SEPARATOR == '/' {
+            return self.0.to_str().expect("made of UTF-8").into();
+        }
+        self.components().collect::<Vec<_>>().join("/").into()
+    }
+
     /// The last component.
     pub fn file_name(&self) -> &str {
         self.components().next_back().expect("at least one component")
@@ -62,10 +71,7 @@ impl SafePath {
 /// Shows `/` between components on every system.
 impl fmt::Display for SafePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (nth, name) in self.components().enumerate() {
-            write!(f, "{}{name}", if nth > 0 { "/" } else { "" })?;
-        }
-        Ok(())
+        f.pad(&self.to_slashes())
     }
 }
 

@@ -41,7 +41,7 @@ _rtorrent__cli() {
 
     case "${cmd}" in
         rtorrent__cli)
-            opts="-d -o -s -x -j -m -p -q -v -h -V --dir --output --check --overwrite --select --exclude --jobs --seed-ratio --seed-time --metadata-timeout --stall-timeout --max-time --port --peer --tracker --no-trackers --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --no-web-seeds --state-dir --json --progress --quiet --verbose --color --help --version get info verify seed completions man"
+            opts="-d -o -s -x -j -m -p -q -v -h -V --dir --output --check --overwrite --select --exclude --jobs --seed-ratio --seed-time --metadata-timeout --stall-timeout --max-time --port --peer --tracker --no-trackers --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --no-web-seeds --json --progress --quiet --verbose --color --state-dir --help --version get info verify seed completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -149,19 +149,19 @@ _rtorrent__cli() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --state-dir)
-                    COMPREPLY=()
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o plusdirs
-                    fi
-                    return 0
-                    ;;
                 --progress)
                     COMPREPLY=($(compgen -W "auto bar plain none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
                     return 0
                     ;;
                 *)
@@ -186,7 +186,7 @@ _rtorrent__cli() {
             return 0
             ;;
         rtorrent__subcmd__cli__subcmd__get)
-            opts="-d -o -s -x -j -m -p -q -v -h --dir --output --check --overwrite --select --exclude --jobs --seed-ratio --seed-time --metadata-timeout --stall-timeout --max-time --port --peer --tracker --no-trackers --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --no-web-seeds --state-dir --json --progress --quiet --verbose --color --help"
+            opts="-d -o -s -x -j -m -p -q -v -h --dir --output --check --overwrite --select --exclude --jobs --seed-ratio --seed-time --metadata-timeout --stall-timeout --max-time --port --peer --tracker --no-trackers --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --no-web-seeds --json --progress --quiet --verbose --color --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -294,19 +294,19 @@ _rtorrent__cli() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --state-dir)
-                    COMPREPLY=()
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o plusdirs
-                    fi
-                    return 0
-                    ;;
                 --progress)
                     COMPREPLY=($(compgen -W "auto bar plain none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
                     return 0
                     ;;
                 *)
@@ -317,7 +317,7 @@ _rtorrent__cli() {
             return 0
             ;;
         rtorrent__subcmd__cli__subcmd__info)
-            opts="-p -q -v -h --offline --save --magnet --scrape --port --peer --tracker --no-trackers --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --no-web-seeds --state-dir --metadata-timeout --json --progress --quiet --verbose --color --help"
+            opts="-p -q -v -h --offline --save --magnet --scrape --port --peer --tracker --no-trackers --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --no-web-seeds --metadata-timeout --json --progress --quiet --verbose --color --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -366,13 +366,6 @@ _rtorrent__cli() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --state-dir)
-                    COMPREPLY=()
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o plusdirs
-                    fi
-                    return 0
-                    ;;
                 --metadata-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -383,6 +376,13 @@ _rtorrent__cli() {
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
                     return 0
                     ;;
                 *)
@@ -407,7 +407,7 @@ _rtorrent__cli() {
             return 0
             ;;
         rtorrent__subcmd__cli__subcmd__seed)
-            opts="-p -q -v -h --seed-ratio --seed-time --check --port --peer --tracker --no-trackers --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --no-web-seeds --state-dir --json --progress --quiet --verbose --color --help"
+            opts="-p -q -v -h --seed-ratio --seed-time --check --port --peer --tracker --no-trackers --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --no-web-seeds --json --progress --quiet --verbose --color --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -453,19 +453,19 @@ _rtorrent__cli() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --state-dir)
-                    COMPREPLY=()
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o plusdirs
-                    fi
-                    return 0
-                    ;;
                 --progress)
                     COMPREPLY=($(compgen -W "auto bar plain none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
                     return 0
                     ;;
                 *)
@@ -476,7 +476,7 @@ _rtorrent__cli() {
             return 0
             ;;
         rtorrent__subcmd__cli__subcmd__verify)
-            opts="-s -x -q -v -h --select --exclude --json --progress --quiet --verbose --color --help"
+            opts="-s -x -q -v -h --select --exclude --json --progress --quiet --verbose --color --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -504,6 +504,13 @@ _rtorrent__cli() {
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
                     return 0
                     ;;
                 *)

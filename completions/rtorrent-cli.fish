@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_rtorrent_cli_global_optspecs
-    string join \n d/dir= o/output= check= overwrite s/select= x/exclude= j/jobs= seed-ratio= seed-time= metadata-timeout= stall-timeout= m/max-time= p/port= peer= tracker= no-trackers max-peers= memory= no-dht dht-bootstrap= no-pex no-lsd no-web-seeds state-dir= json progress= q/quiet v/verbose color= h/help V/version
+    string join \n d/dir= o/output= check= overwrite s/select= x/exclude= j/jobs= seed-ratio= seed-time= metadata-timeout= stall-timeout= m/max-time= p/port= peer= tracker= no-trackers max-peers= memory= no-dht dht-bootstrap= no-pex no-lsd no-web-seeds json progress= q/quiet v/verbose color= state-dir= h/help V/version
 end
 
 function __fish_rtorrent_cli_needs_command
@@ -43,7 +43,6 @@ complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l tracker -d 'A
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l max-peers -d 'Connections an item, at most' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l memory -d 'Buffers of the whole run, at most' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l dht-bootstrap -d 'Enter the DHT here' -r
-complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l state-dir -d 'Where resume data is kept, or none [default: the platform\'s state folder]' -r -f -a "(__fish_complete_directories)"
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l progress -d 'Progress on standard error: auto, bar, plain, none' -r -f -a "auto\t''
 bar\t''
 plain\t''
@@ -51,6 +50,7 @@ none\t''"
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l color -d 'Colours: auto, always, never' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l state-dir -d 'Where resume data is kept, or none [default: the platform\'s state folder]' -r -f -a "(__fish_complete_directories)"
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l overwrite -d 'Replace a file of something else that is in the way'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l no-trackers -d 'Ignore the source\'s own trackers'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l no-dht -d 'Do not use the DHT'
@@ -87,7 +87,6 @@ complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l tracke
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l max-peers -d 'Connections an item, at most' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l memory -d 'Buffers of the whole run, at most' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l dht-bootstrap -d 'Enter the DHT here' -r
-complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l state-dir -d 'Where resume data is kept, or none [default: the platform\'s state folder]' -r -f -a "(__fish_complete_directories)"
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l progress -d 'Progress on standard error: auto, bar, plain, none' -r -f -a "auto\t''
 bar\t''
 plain\t''
@@ -95,6 +94,7 @@ none\t''"
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l color -d 'Colours: auto, always, never' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l state-dir -d 'Where resume data is kept, or none [default: the platform\'s state folder]' -r -f -a "(__fish_complete_directories)"
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l overwrite -d 'Replace a file of something else that is in the way'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l no-trackers -d 'Ignore the source\'s own trackers'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l no-dht -d 'Do not use the DHT'
@@ -112,7 +112,6 @@ complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l track
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l max-peers -d 'Connections an item, at most' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l memory -d 'Buffers of the whole run, at most' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l dht-bootstrap -d 'Enter the DHT here' -r
-complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l state-dir -d 'Where resume data is kept, or none [default: the platform\'s state folder]' -r -f -a "(__fish_complete_directories)"
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l metadata-timeout -d 'Give up if a magnet\'s metadata is not here in time' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l progress -d 'Progress on standard error: auto, bar, plain, none' -r -f -a "auto\t''
 bar\t''
@@ -121,6 +120,7 @@ none\t''"
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l color -d 'Colours: auto, always, never' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l state-dir -d 'Where resume data is kept, or none [default: the platform\'s state folder]' -r -f -a "(__fish_complete_directories)"
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l offline -d 'Show what a magnet link says itself, ask nobody'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l magnet -d 'Print the magnet link alone'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l scrape -d 'Ask the trackers how many seeders and leechers there are'
@@ -142,6 +142,7 @@ none\t''"
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand verify" -l color -d 'Colours: auto, always, never' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand verify" -l state-dir -d 'Where resume data is kept, or none [default: the platform\'s state folder]' -r -f -a "(__fish_complete_directories)"
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand verify" -l json -d 'One JSON object a line on standard output'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand verify" -s q -l quiet -d 'Show errors alone'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand verify" -s v -l verbose -d 'Say more: causes of errors, then what the engine does (-vv, -vvv)'
@@ -156,7 +157,6 @@ complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l track
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l max-peers -d 'Connections an item, at most' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l memory -d 'Buffers of the whole run, at most' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l dht-bootstrap -d 'Enter the DHT here' -r
-complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l state-dir -d 'Where resume data is kept, or none [default: the platform\'s state folder]' -r -f -a "(__fish_complete_directories)"
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l progress -d 'Progress on standard error: auto, bar, plain, none' -r -f -a "auto\t''
 bar\t''
 plain\t''
@@ -164,6 +164,7 @@ none\t''"
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l color -d 'Colours: auto, always, never' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l state-dir -d 'Where resume data is kept, or none [default: the platform\'s state folder]' -r -f -a "(__fish_complete_directories)"
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l no-trackers -d 'Ignore the source\'s own trackers'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l no-dht -d 'Do not use the DHT'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l no-pex -d 'Do not exchange peers with peers'

@@ -12,7 +12,7 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # What is shown, and how
+  # What is kept between runs
   export extern rtorrent-cli [
     --dir(-d): directory      # Where downloads go; made if missing
     --output(-o): string      # Another name for the single file or the top folder
@@ -37,12 +37,12 @@ module completions {
     --no-pex                  # Do not exchange peers with peers
     --no-lsd                  # Do not look for peers on the local network
     --no-web-seeds            # Do not fetch from web seeds
-    --state-dir: directory    # Where resume data is kept, or none [default: the platform's state folder]
     --json                    # One JSON object a line on standard output
     --progress: string@"nu-complete rtorrent-cli progress" # Progress on standard error: auto, bar, plain, none
     --quiet(-q)               # Show errors alone
     --verbose(-v)             # Say more: causes of errors, then what the engine does (-vv, -vvv)
     --color: string@"nu-complete rtorrent-cli color" # Colours: auto, always, never
+    --state-dir: directory    # Where resume data is kept, or none [default: the platform's state folder]
     --help(-h)                # Print help
     --version(-V)             # Print version
     ...sources: path          # Magnet link, .torrent file, its URL, `-` for standard input, or info hash
@@ -85,12 +85,12 @@ module completions {
     --no-pex                  # Do not exchange peers with peers
     --no-lsd                  # Do not look for peers on the local network
     --no-web-seeds            # Do not fetch from web seeds
-    --state-dir: directory    # Where resume data is kept, or none [default: the platform's state folder]
     --json                    # One JSON object a line on standard output
     --progress: string@"nu-complete rtorrent-cli get progress" # Progress on standard error: auto, bar, plain, none
     --quiet(-q)               # Show errors alone
     --verbose(-v)             # Say more: causes of errors, then what the engine does (-vv, -vvv)
     --color: string@"nu-complete rtorrent-cli get color" # Colours: auto, always, never
+    --state-dir: directory    # Where resume data is kept, or none [default: the platform's state folder]
     --help(-h)                # Print help
     ...sources: path          # Magnet link, .torrent file, its URL, `-` for standard input, or info hash
   ]
@@ -120,13 +120,13 @@ module completions {
     --no-pex                  # Do not exchange peers with peers
     --no-lsd                  # Do not look for peers on the local network
     --no-web-seeds            # Do not fetch from web seeds
-    --state-dir: directory    # Where resume data is kept, or none [default: the platform's state folder]
     --metadata-timeout: string # Give up if a magnet's metadata is not here in time
     --json                    # One JSON object a line on standard output
     --progress: string@"nu-complete rtorrent-cli info progress" # Progress on standard error: auto, bar, plain, none
     --quiet(-q)               # Show errors alone
     --verbose(-v)             # Say more: causes of errors, then what the engine does (-vv, -vvv)
     --color: string@"nu-complete rtorrent-cli info color" # Colours: auto, always, never
+    --state-dir: directory    # Where resume data is kept, or none [default: the platform's state folder]
     --help(-h)                # Print help
     source: path              # Magnet link, .torrent file, its URL, `-` for standard input, or info hash
   ]
@@ -148,6 +148,7 @@ module completions {
     --quiet(-q)               # Show errors alone
     --verbose(-v)             # Say more: causes of errors, then what the engine does (-vv, -vvv)
     --color: string@"nu-complete rtorrent-cli verify color" # Colours: auto, always, never
+    --state-dir: directory    # Where resume data is kept, or none [default: the platform's state folder]
     --help(-h)                # Print help
     source: path              # The .torrent: a file, its URL, or `-` for standard input
     path?: path               # The folder that `get -d` would have had, or the file or top folder itself
@@ -181,12 +182,12 @@ module completions {
     --no-pex                  # Do not exchange peers with peers
     --no-lsd                  # Do not look for peers on the local network
     --no-web-seeds            # Do not fetch from web seeds
-    --state-dir: directory    # Where resume data is kept, or none [default: the platform's state folder]
     --json                    # One JSON object a line on standard output
     --progress: string@"nu-complete rtorrent-cli seed progress" # Progress on standard error: auto, bar, plain, none
     --quiet(-q)               # Show errors alone
     --verbose(-v)             # Say more: causes of errors, then what the engine does (-vv, -vvv)
     --color: string@"nu-complete rtorrent-cli seed color" # Colours: auto, always, never
+    --state-dir: directory    # Where resume data is kept, or none [default: the platform's state folder]
     --help(-h)                # Print help
     source: path              # The .torrent: a file, its URL, or `-` for standard input
     path?: path               # The folder that `get -d` would have had, or the file or top folder itself

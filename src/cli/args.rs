@@ -11,7 +11,8 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
-use super::size_time::{TimeLimit, parse_ratio, parse_seed_time, parse_size, parse_time_limit};
+use super::size_time::{TimeLimit, parse_ratio, parse_seed_time, parse_time_limit};
+use crate::base::size::parse_size;
 
 /// A BitTorrent downloader: magnet links and torrents to verified files
 #[derive(Parser, Debug)]
@@ -112,6 +113,8 @@ pub struct GetArgs {
     pub network: NetworkArgs,
     #[command(flatten)]
     pub output: OutputArgs,
+    #[command(flatten)]
+    pub state: StateArgs,
 }
 
 #[derive(Args, Debug)]
@@ -139,6 +142,8 @@ pub struct InfoArgs {
     pub metadata_timeout: TimeLimit,
     #[command(flatten)]
     pub output: OutputArgs,
+    #[command(flatten)]
+    pub state: StateArgs,
 }
 
 #[derive(Args, Debug)]
@@ -153,6 +158,8 @@ pub struct VerifyArgs {
     pub choice: ChoiceArgs,
     #[command(flatten)]
     pub output: OutputArgs,
+    #[command(flatten)]
+    pub state: StateArgs,
 }
 
 #[derive(Args, Debug)]
@@ -173,6 +180,8 @@ pub struct SeedArgs {
     pub network: NetworkArgs,
     #[command(flatten)]
     pub output: OutputArgs,
+    #[command(flatten)]
+    pub state: StateArgs,
 }
 
 #[derive(Args, Debug)]
@@ -313,6 +322,12 @@ pub struct NetworkArgs {
     /// Do not fetch from web seeds
     #[arg(long, env = "RTORRENT_CLI_NO_WEB_SEEDS", hide_env = true, value_parser = BoolishValueParser::new())]
     pub no_web_seeds: bool,
+}
+
+/// What is kept between runs.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Target")]
+pub struct StateArgs {
     /// Where resume data is kept, or none [default: the platform's state folder]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     #[arg(env = "RTORRENT_CLI_STATE_DIR", hide_env = true)]
@@ -320,7 +335,7 @@ pub struct NetworkArgs {
 }
 
 /// What is shown, and how.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
     /// One JSON object a line on standard output
@@ -426,7 +441,7 @@ fn parse_tracker(text: &str) -> Result<String, String> {
 const LEAST_MEMORY: u64 = 4 << 20;
 
 fn parse_memory(text: &str) -> Result<u64, String> {
-    match parse_size(text)? {
+    match parse_size(text).map_err(|error| error.to_string())? {
         bytes if bytes < LEAST_MEMORY => Err(format!("{text:?} is too little; at least 4M")),
         bytes => Ok(bytes),
     }

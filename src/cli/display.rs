@@ -101,7 +101,7 @@ impl Display {
         let frame = match self.mode {
             Mode::Bars(_) if self.lively => Some(Duration::from_millis(1000 / bars::FRAMES)),
             Mode::Bars(_) => Some(STILL_FRAME),
-            Mode::Plain => Some(self.next_plain.map_or(plain::EVERY, |at| at.saturating_duration_since(now))),
+            Mode::Plain => Some(plain::LOOK),
             Mode::Silent => None,
         };
         let line = self.json.then(|| self.next_json.map_or(JSON_EVERY, |at| at.saturating_duration_since(now)));
@@ -170,6 +170,7 @@ impl Display {
     /// If standard output cannot be written.
     pub fn stage(&mut self, sample: Sample, stage: Stage) -> Result<(), ReaderGone> {
         self.json_line(&json::stage(sample.key, stage))?;
+        self.lively = true;
         // What ends an item is told by its result.
         if matches!(self.mode, Mode::Plain) && !matches!(stage, Stage::Done | Stage::Failed) {
             let progress = Progress { stage, ..sample.progress };
@@ -185,6 +186,19 @@ impl Display {
     /// If standard output cannot be written.
     pub fn json_line(&self, event: &Value) -> Result<(), ReaderGone> {
         if self.json { self.result(&event.to_string()) } else { Ok(()) }
+    }
+
+    /// Writes an error event, under `--json`.
+    ///
+    /// # Errors
+    /// If standard output cannot be written.
+    pub fn json_problem(
+        &self,
+        key: Option<ItemKey>,
+        source: Option<&str>,
+        problem: &Problem,
+    ) -> Result<(), ReaderGone> {
+        self.json_line(&json::error(key, source, problem.exit, &problem.to_string()))
     }
 
     /// Writes a result in words, where `--json` does not speak for it.
@@ -232,10 +246,6 @@ impl Display {
         if let Mode::Bars(bars) = &self.mode {
             bars.clear();
         }
-    }
-
-    pub fn is_json(&self) -> bool {
-        self.json
     }
 
     /// A writer for log lines that keeps clear of the bars.

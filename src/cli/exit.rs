@@ -95,9 +95,11 @@ impl Exit {
     /// The code of a run from those of its items: one item's own code, [`Exit::SomeFailed`] for several of which any
     /// failed.
     pub fn of_batch(items: &[Exit]) -> Exit {
+        let failed = |exit: &Exit| !matches!(exit, Exit::Success | Exit::Unfinished);
         match items {
             [only] => *only,
-            several if several.iter().any(|exit| *exit != Exit::Success) => Exit::SomeFailed,
+            several if several.iter().any(failed) => Exit::SomeFailed,
+            several if several.contains(&Exit::Unfinished) => Exit::Unfinished,
             _ => Exit::Success,
         }
     }
@@ -161,5 +163,7 @@ mod tests {
         assert_eq!(Exit::of_batch(&[Exit::NoSpace]), Exit::NoSpace);
         assert_eq!(Exit::of_batch(&[Exit::Success, Exit::NoSpace]), Exit::SomeFailed);
         assert_eq!(Exit::of_batch(&[Exit::Success, Exit::Success]), Exit::Success);
+        assert_eq!(Exit::of_batch(&[Exit::Success, Exit::Unfinished]), Exit::Unfinished);
+        assert_eq!(Exit::of_batch(&[Exit::Stalled, Exit::Unfinished]), Exit::SomeFailed);
     }
 }

@@ -1,298 +1,144 @@
 //! `info SRC`: what a torrent or a magnet link holds.
 
-use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
-use serde_json::{Value, json};
-
-use super::args::InfoArgs;
+use super::args::{InfoArgs, OutputArgs};
 use super::display::{Display, print_result};
 use super::error::{Problem, file_problem};
 use super::exit::Exit;
-use super::json;
-use super::size_time::{date, size};
-use super::source::{Given, shown};
-use super::text::{count, escape};
-use crate::base::id::TorrentId;
+use super::facts::Facts;
+use super::run::{self, Job, Limits};
+use super::scrape::{self, Scraped};
+use super::signals::Signals;
+use super::source::{self, Given};
+use super::{fetch, runtime, settings};
 use crate::base::magnet::Magnet;
-use crate::base::metainfo::{Info, Metainfo};
+use crate::base::metainfo::{self, Info, Metainfo};
+use crate::base::selection::Selection;
+use crate::engine::{CheckMode, Goal, Item, ItemKey, ItemSource};
 
 /// Does the command.
 pub fn run(args: &InfoArgs) -> Exit {
-    let display = Display::new(&args.output);
-    match show(args, &display) {
-        Ok(()) => Exit::Success,
-        Err(problem) => {
-            display.problem(&problem);
-            problem.exit
-        }
+    // Its one JSON object says all; there are no events beside it.
+    let mut display = Display::new(&OutputArgs { json: false, ..args.output.clone() });
+    settings::start_logging(args.output.verbose, &display);
+    let finished = find_out(args, &mut display).and_then(|found| match found {
+        Ok(found) => show(args, found, &display),
+        Err(exit) => Ok(exit),
+    });
+    display.clear();
+    finished.unwrap_or_else(|problem| {
+        display.problem(&problem);
+        problem.exit
+    })
+}
+
+/// What there is to show.
+struct Found {
+    facts: Facts,
+    /// The .torrent.
+    torrent: Option<Vec<u8>>,
+    swarm: Option<Vec<Scraped>>,
+}
+
+impl Found {
+    fn of_torrent(metainfo: &Metainfo, bytes: Vec<u8>) -> Found {
+        Found { facts: Facts::of_torrent(metainfo), torrent: Some(bytes), swarm: None }
+    }
+
+    fn of_magnet(magnet: &Magnet, info: Option<Arc<Info>>) -> Found {
+        let facts = Facts::of_magnet(magnet, info);
+        let torrent = facts.info.as_ref().map(|info| metainfo::wrap(&info.raw, &facts.trackers, &facts.web_seeds));
+        Found { facts, torrent, swarm: None }
     }
 }
 
-fn show(args: &InfoArgs, display: &Display) -> Result<(), Problem> {
-    let (facts, torrent) = match Given::read(&args.source)? {
-        Given::Torrent(metainfo, bytes) => (Facts::of_torrent(&metainfo), Some(bytes)),
-        Given::Magnet(magnet) if args.offline => (Facts::of_magnet(&magnet, None), None),
-        Given::Magnet(_) | Given::Url(_) => return Err(Problem::new(Exit::Other, "not wired up")),
+/// Reads the source, and asks the network for what is still missing; the exit code where the asking failed and was told
+/// of.
+fn find_out(args: &InfoArgs, display: &mut Display) -> Result<Result<Found, Exit>, Problem> {
+    let given = Given::read(&args.source)?;
+    if let Some(note) = source::cut_by_the_shell(&args.source).filter(|_| !args.offline) {
+        display.note(&format!("note: {note}"));
+    }
+    // A link is a link: nobody needs to be asked for one.
+    let only_link = args.offline || (args.magnet && args.save.is_none());
+    match given {
+        Given::Torrent(metainfo, bytes) if !args.scrape => Ok(Ok(Found::of_torrent(&metainfo, bytes))),
+        Given::Magnet(magnet) if only_link => Ok(Ok(Found::of_magnet(&magnet, None))),
+        Given::Url(_) if args.offline => {
+            Err(Problem::new(Exit::Usage, "--offline fetches nothing, and the source is a URL"))
+        }
+        given => runtime::block_on(ask(args, given, display)),
+    }
+}
+
+/// Fetches a URL, resolves a magnet link, scrapes.
+async fn ask(args: &InfoArgs, given: Given, display: &mut Display) -> Result<Result<Found, Exit>, Problem> {
+    let mut signals = Signals::listen()?;
+    let engine = settings::engine(&args.network, &args.state);
+    let user_agent = engine.user_agent.clone();
+    let given = match fetch::resolve(given, &user_agent, &mut signals).await? {
+        Ok(given) => given,
+        Err(signal) => return Ok(Err(Exit::Signal(signal))),
     };
+    let mut found = match given {
+        Given::Torrent(metainfo, bytes) => Found::of_torrent(&metainfo, bytes),
+        Given::Magnet(magnet) if args.scrape && args.save.is_none() => Found::of_magnet(&magnet, None),
+        Given::Magnet(magnet) => {
+            let job = Job {
+                key: ItemKey(1),
+                text: source::shown(&args.source.to_string_lossy()),
+                item: Ok(metadata_item(args, magnet.clone())),
+            };
+            let limits = Limits { jobs: 1, stop_at: None };
+            let mut ended = run::run(engine, vec![job], limits, Instant::now(), display, &mut signals).await?;
+            match (ended.exit, ended.infos.pop().flatten()) {
+                (Exit::Success, Some(info)) => Found::of_magnet(&magnet, Some(info)),
+                (Exit::Success, None) => return Err(Problem::new(Exit::NoMetadata, "no metadata came")),
+                (exit, _) => return Ok(Err(exit)),
+            }
+        }
+        Given::Url(_) => return Err(Problem::new(Exit::Other, "a URL led to a URL")),
+    };
+    if args.scrape {
+        found.swarm = Some(scrape::all(&found.facts, &args.network, &user_agent, &mut signals).await?);
+    }
+    Ok(Ok(found))
+}
+
+fn metadata_item(args: &InfoArgs, magnet: Magnet) -> Item {
+    Item {
+        source: ItemSource::Magnet(magnet),
+        goal: Goal::Metadata,
+        dir: ".".into(),
+        name: None,
+        selection: Selection::default(),
+        check: CheckMode::Quick,
+        overwrite: false,
+        trackers: args.network.trackers.clone(),
+        no_trackers: args.network.no_trackers,
+        peers: args.network.peers.clone(),
+        metadata_timeout: args.metadata_timeout.0,
+        stall_timeout: None,
+    }
+}
+
+fn show(args: &InfoArgs, found: Found, display: &Display) -> Result<Exit, Problem> {
+    let Found { facts, torrent, swarm } = found;
     if let (Some(path), Some(torrent)) = (&args.save, torrent) {
+        if path.as_os_str() == "-" {
+            return Err(Problem::new(Exit::Usage, "--save -: give the name of a file"));
+        }
         std::fs::write(path, torrent).map_err(|error| file_problem("write", path, error))?;
         display.note(&format!("saved {}", path.display()));
     }
+    let swarm = swarm.as_deref();
     let text = match () {
         () if args.magnet => facts.magnet().to_string(),
-        () if args.output.json => facts.to_json().to_string(),
-        () => facts.to_lines().join("\n"),
+        () if args.output.json => facts.to_json(swarm).to_string(),
+        () => facts.to_lines(swarm).join("\n"),
     };
-    Ok(print_result(&text)?)
-}
-
-/// All that is known of a torrent, from whichever source.
-#[derive(Debug)]
-pub struct Facts {
-    pub id: TorrentId,
-    pub name: Option<String>,
-    /// Unknown of a magnet link that nobody was asked about.
-    pub info: Option<Arc<Info>>,
-    pub trackers: Vec<Vec<String>>,
-    pub web_seeds: Vec<String>,
-    pub peers: Vec<String>,
-    /// `so`: file indices from 0, inclusive.
-    pub select: Vec<(u32, u32)>,
-    /// `xl`, where there is no metadata.
-    pub length: Option<u64>,
-    pub comment: Option<String>,
-    pub created_by: Option<String>,
-    pub creation_date: Option<i64>,
-}
-
-impl Facts {
-    pub fn of_torrent(metainfo: &Metainfo) -> Facts {
-        Facts {
-            id: metainfo.info.id,
-            name: Some(metainfo.info.name.clone()),
-            info: Some(metainfo.info.clone()),
-            trackers: metainfo.trackers.clone(),
-            web_seeds: metainfo.web_seeds.clone(),
-            peers: Vec::new(),
-            select: Vec::new(),
-            length: None,
-            comment: metainfo.comment.clone(),
-            created_by: metainfo.created_by.clone(),
-            creation_date: metainfo.creation_date,
-        }
-    }
-
-    /// What a magnet link says, and the metadata if it has been fetched.
-    pub fn of_magnet(magnet: &Magnet, info: Option<Arc<Info>>) -> Facts {
-        Facts {
-            id: info.as_ref().map_or(magnet.id, |info| info.id),
-            name: info.as_ref().map(|info| info.name.clone()).or_else(|| magnet.name.clone()),
-            info,
-            trackers: magnet.trackers.iter().map(|tracker| vec![tracker.clone()]).collect(),
-            web_seeds: magnet.web_seeds.clone(),
-            peers: magnet.peers.clone(),
-            select: magnet.select.clone(),
-            length: magnet.length,
-            comment: None,
-            created_by: None,
-            creation_date: None,
-        }
-    }
-
-    pub fn magnet(&self) -> Magnet {
-        Magnet {
-            id: self.id,
-            name: self.name.clone(),
-            trackers: self.trackers.concat(),
-            web_seeds: self.web_seeds.clone(),
-            peers: self.peers.clone(),
-            select: self.select.clone(),
-            length: self.total(),
-        }
-    }
-
-    fn total(&self) -> Option<u64> {
-        self.info.as_ref().map(|info| info.stored_size()).or(self.length)
-    }
-
-    /// The object of `info --json`.
-    pub fn to_json(&self) -> Value {
-        let (v1, v2) = json::hashes(&self.id);
-        let info = self.info.as_deref();
-        json!({
-            "name": self.name,
-            "info_hash_v1": v1,
-            "info_hash_v2": v2,
-            "piece_length": info.map(|info| info.layout.piece_length()),
-            "pieces": info.map(|info| info.layout.pieces()),
-            "total_size": self.total(),
-            "private": info.map(|info| info.private),
-            "files": info.map(json::files).unwrap_or_default(),
-            "trackers": self.trackers,
-            "web_seeds": self.web_seeds,
-            "peers": self.peers,
-            "select": (!self.select.is_empty()).then(|| ranges(&self.select)),
-            "comment": self.comment,
-            "created_by": self.created_by,
-            "creation_date": self.creation_date,
-            "magnet": self.magnet().to_string(),
-        })
-    }
-
-    /// The lines for a person.
-    pub fn to_lines(&self) -> Vec<String> {
-        let mut lines = Vec::new();
-        let mut row = |label: &str, text: &str| lines.push(format!("{label:<12}{}", escape(text)));
-        row("name", self.name.as_deref().unwrap_or("(not known before the metadata)"));
-        for (label, hash) in [
-            ("info hash", self.id.v1().map(|hash| hash.to_string())),
-            ("info hash 2", self.id.v2().map(|hash| hash.to_string())),
-        ] {
-            hash.into_iter().for_each(|hash| row(label, &hash));
-        }
-        let files = self.info.as_ref().map(|info| count(info.stored_files().count() as u64, "file"));
-        if let Some(total) = self.total() {
-            let bytes = if total < 1000 { String::new() } else { format!(" ({total} bytes)") };
-            let files = files.map(|files| format!(" in {files}")).unwrap_or_default();
-            row("size", &format!("{}{bytes}{files}", size(total)));
-        }
-        if let Some(info) = &self.info {
-            let layout = &info.layout;
-            let each = size(layout.piece_length().into()).replace(".0 ", " ");
-            row("pieces", &format!("{} of {each}", layout.pieces()));
-            row("private", if info.private { "yes" } else { "no" });
-        }
-        if !self.select.is_empty() {
-            row("selects", &format!("the files {} (counted from 0)", ranges(&self.select)));
-        }
-        if let Some(text) = &self.comment {
-            row("comment", text);
-        }
-        let made = (self.creation_date.map(date), self.created_by.as_deref());
-        match made {
-            (Some(at), Some(by)) => row("created", &format!("{at} by {by}")),
-            (Some(at), None) => row("created", &at),
-            (None, Some(by)) => row("created", &format!("by {by}")),
-            (None, None) => {}
-        }
-        for (tier, trackers) in self.trackers.iter().enumerate() {
-            let label = if tier == 0 { "trackers" } else { "" };
-            row(label, &trackers.join("  "));
-        }
-        for (label, list) in [("web seeds", &self.web_seeds), ("peers", &self.peers)] {
-            list.iter().enumerate().for_each(|(n, text)| row(if n == 0 { label } else { "" }, text));
-        }
-        row("magnet", &self.magnet().to_string());
-        if let Some(info) = &self.info {
-            lines.push(String::new());
-            lines.extend(tree(info));
-        }
-        lines
-    }
-}
-
-/// `0,2,4-6`, as in a link's `so`.
-fn ranges(select: &[(u32, u32)]) -> String {
-    let range = |&(first, last): &(u32, u32)| if first == last { first.to_string() } else { format!("{first}-{last}") };
-    select.iter().map(range).collect::<Vec<_>>().join(",")
-}
-
-/// The files with index and size, folders as they come; one line each.
-pub fn tree(info: &Info) -> Vec<String> {
-    let digits = info.stored_files().count().to_string().len();
-    let mut lines = Vec::new();
-    let mut open: Vec<String> = Vec::new();
-    for (n, (_, file)) in info.stored_files().enumerate() {
-        let parts: Vec<String> = parts(file.path.as_path());
-        let (name, folders) = parts.split_last().expect("a path has a name");
-        let shared = open.iter().zip(folders).take_while(|(a, b)| a == b).count();
-        for (depth, folder) in folders.iter().enumerate().skip(shared) {
-            lines.push(format!("{:digits$}  {:>9}  {}{folder}/", "", "", "  ".repeat(depth)));
-        }
-        open = folders.to_vec();
-        lines.push(format!("{:digits$}  {:>9}  {}{name}", n + 1, size(file.length), "  ".repeat(folders.len())));
-    }
-    lines
-}
-
-fn parts(path: &Path) -> Vec<String> {
-    path.iter().map(|part| shown_name(&part.to_string_lossy())).collect()
-}
-
-fn shown_name(name: &str) -> String {
-    escape(name).into_owned()
-}
-
-/// The files of a torrent, for the message that nothing was selected: not more than a screen of them.
-pub fn short_list(info: &Info) -> Vec<String> {
-    const MOST: usize = 20;
-    let mut lines: Vec<String> = info
-        .stored_files()
-        .take(MOST)
-        .enumerate()
-        .map(|(n, (_, file))| {
-            format!("{:>5}  {:>9}  {}", n + 1, size(file.length), shown(&json::slashed(file.path.as_path())))
-        })
-        .collect();
-    let all = info.stored_files().count();
-    if all > MOST {
-        lines.push(format!("       and {} more; `rtorrent-cli info` lists them", all - MOST));
-    }
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn metainfo() -> Metainfo {
-        let mut bytes = b"d8:announce14:http://t/a?k=17:comment4:a\nbc4:infod5:filesl".to_vec();
-        for (length, path) in [(5, "l4:docs5:a.txte"), (40_000, "l4:docs4:deep1:be"), (0, "l5:c.txte")] {
-            bytes.extend(format!("d6:lengthi{length}e4:path{path}e").bytes());
-        }
-        bytes.extend(b"e4:name3:top12:piece lengthi32768e6:pieces40:");
-        bytes.extend([7; 40]);
-        bytes.extend(b"ee");
-        Metainfo::parse(&bytes).unwrap()
-    }
-
-    #[test]
-    fn a_tree_names_each_folder_once_and_counts_from_one() {
-        let lines = tree(&metainfo().info);
-        assert_eq!(
-            lines,
-            [
-                "              top/",
-                "                docs/",
-                "1        5 B      a.txt",
-                "                  deep/",
-                "2   39.1 KiB        b",
-                "3        0 B    c.txt",
-            ]
-        );
-    }
-
-    #[test]
-    fn the_object_has_every_field_whatever_the_source() {
-        let of_torrent = Facts::of_torrent(&metainfo()).to_json();
-        assert_eq!(of_torrent["total_size"], 40_005);
-        assert_eq!(of_torrent["files"][1], json!({ "index": 2, "path": "top/docs/deep/b", "size": 40_000 }));
-        assert_eq!(of_torrent["trackers"], json!([["http://t/a?k=1"]]));
-        assert_eq!(of_torrent["info_hash_v2"], Value::Null);
-        let link = "magnet:?xt=urn:btih:0123456789abcdef0123456789abcdef01234567&dn=x&so=0,2-3&x.pe=a:1";
-        let of_magnet = Facts::of_magnet(&Magnet::parse(link).unwrap(), None).to_json();
-        let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-        assert_eq!(keys(&of_torrent), keys(&of_magnet));
-        assert_eq!(of_magnet["files"], json!([]));
-        assert_eq!((&of_magnet["pieces"], &of_magnet["private"]), (&Value::Null, &Value::Null));
-        assert_eq!((&of_magnet["select"], &of_magnet["peers"]), (&json!("0,2-3"), &json!(["a:1"])));
-    }
-
-    #[test]
-    fn names_and_comments_cannot_write_to_the_terminal() {
-        let lines = Facts::of_torrent(&metainfo()).to_lines();
-        assert!(lines.iter().any(|line| line == "comment     a\\nbc"), "{lines:#?}");
-        assert!(lines.iter().all(|line| !line.contains(['\n', '\x1b'])));
-    }
+    print_result(&text)?;
+    Ok(Exit::Success)
 }

@@ -133,6 +133,31 @@ pub struct Totals {
     pub seconds: f64,
 }
 
+/// What `verify` found of a file.
+pub fn checked_file(
+    index: usize,
+    path: &std::path::Path,
+    missing: bool,
+    trouble: Option<String>,
+    bad_pieces: &[u32],
+) -> Value {
+    let fields = json!({
+        "index": index,
+        "path": path.to_string_lossy(),
+        "good": !missing && trouble.is_none() && bad_pieces.is_empty(),
+        "missing": missing,
+        "trouble": trouble,
+        "bad_pieces": bad_pieces,
+    });
+    event("file", Some(ItemKey(1)), fields)
+}
+
+/// The last line of `verify`.
+pub fn check_summary(pieces: u32, bad: u32, unknown: u32, exit: Exit) -> Value {
+    let fields = json!({ "pieces": pieces, "bad_pieces": bad, "unknown_pieces": unknown, "exit": exit.code() });
+    event("summary", None, fields)
+}
+
 pub fn summary(totals: &Totals, exit: Exit) -> Value {
     let fields = json!({
         "items": totals.items,

@@ -1,26 +1,32 @@
 //! Everything a person sees: arguments, settings, progress, JSON, errors, exit codes.
 
-#![allow(dead_code)]
-
 pub mod args;
 mod bars;
 pub mod completions;
 mod display;
 mod error;
 mod exit;
+mod facts;
+mod fetch;
+mod get;
 mod info;
 mod json;
 pub mod man;
 mod paint;
 mod place;
 mod plain;
+mod run;
 mod runtime;
+mod scrape;
+mod seed;
 mod settings;
+mod signals;
 mod size_time;
 mod source;
 mod status;
 mod strip;
 mod text;
+mod verify;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -51,15 +57,15 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command) -> Exit {
     match command {
+        Command::Get(args) => get::run(&args),
         Command::Info(args) => info::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Seed(args) => seed::run(&args),
         Command::Completions(args) => {
             completions::write(args.shell, &mut std::io::stdout());
             Exit::Success
         }
         Command::Man(args) => man(args.dir.as_deref()),
-        Command::Get(_) | Command::Verify(_) | Command::Seed(_) => {
-            told(&Problem::new(Exit::Other, "this command is not wired up"))
-        }
     }
 }
 

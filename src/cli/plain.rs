@@ -11,6 +11,9 @@ use crate::engine::Stage;
 /// How often an item that is under way gets a line.
 pub const EVERY: Duration = Duration::from_secs(10);
 
+/// How often it is looked whether anything moves.
+pub const LOOK: Duration = Duration::from_secs(5);
+
 /// One item in a line of any length.
 pub fn line(row: &Row) -> String {
     let progress = &row.progress;

@@ -2,16 +2,17 @@
 
 use std::path::PathBuf;
 
-use super::args::{Check, NetworkArgs};
+use super::args::{Check, NetworkArgs, StateArgs};
+use super::display::Display;
 use crate::engine::{CheckMode, EngineSettings};
 
 /// The engine's settings for these flags.
-pub fn engine(network: &NetworkArgs) -> EngineSettings {
+pub fn engine(network: &NetworkArgs, state: &StateArgs) -> EngineSettings {
     EngineSettings {
         port: network.port.clone(),
         max_peers: network.max_peers,
         memory: network.memory,
-        state_dir: state_dir(network.state_dir.as_deref()),
+        state_dir: state_dir(state.state_dir.as_deref()),
         dht: !network.no_dht,
         dht_bootstrap: network.dht_bootstrap.clone(),
         pex: !network.no_pex,
@@ -22,7 +23,7 @@ pub fn engine(network: &NetworkArgs) -> EngineSettings {
 }
 
 /// The folder named, none for `none`, else the platform's.
-fn state_dir(named: Option<&std::path::Path>) -> Option<PathBuf> {
+pub fn state_dir(named: Option<&std::path::Path>) -> Option<PathBuf> {
     match named {
         Some(path) if path == "none" => None,
         Some(path) => Some(path.to_owned()),
@@ -41,4 +42,22 @@ impl From<Check> for CheckMode {
             Check::None => CheckMode::None,
         }
     }
+}
+
+/// Lets the engine speak on standard error: with one `-v` what is worth knowing, with more every step.
+pub fn start_logging(verbose: u8, display: &Display) {
+    let level = match verbose {
+        0 => return,
+        1 => "rtorrent_cli=info",
+        2 => "rtorrent_cli=debug",
+        _ => "rtorrent_cli=trace",
+    };
+    let writer = display.log_writer();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(level))
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    // A second one in a process changes nothing.
+    let _ = tracing::subscriber::set_global_default(subscriber);
 }

@@ -2,37 +2,6 @@
 
 use std::time::Duration;
 
-/// Bytes: `K M G T` and `KiB MiB …` are steps of 1024, `KB MB …` steps of 1000, a bare number is bytes; case does not
-/// matter, fractions are allowed.
-///
-/// # Errors
-/// If it is none of these, or more than 64 bits hold.
-pub fn parse_size(text: &str) -> Result<u64, String> {
-    let (number, unit) = split_unit(text.trim());
-    let value: f64 = parse_number(number).ok_or_else(|| not_a_size(text))?;
-    let unit = unit.trim().to_ascii_lowercase();
-    let (prefix, step) = match unit.as_str() {
-        "" | "b" => ("", 1f64),
-        _ if unit.ends_with("ib") => (&unit[..unit.len() - 2], 1024.0),
-        _ if unit.ends_with('b') => (&unit[..unit.len() - 1], 1000.0),
-        _ => (unit.as_str(), 1024.0),
-    };
-    let power = match prefix {
-        "" if step == 1.0 => 0,
-        "k" => 1,
-        "m" => 2,
-        "g" => 3,
-        "t" => 4,
-        _ => return Err(not_a_size(text)),
-    };
-    let bytes = value * step.powi(power);
-    if bytes >= u64::MAX as f64 { Err(format!("{text:?} is too large")) } else { Ok(bytes.round() as u64) }
-}
-
-fn not_a_size(text: &str) -> String {
-    format!("{text:?} is not a size; write for example 512K, 64M or 1.5GiB")
-}
-
 /// A time-out: a time, or `off` (also `none`, `inf`, `0`) for no limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TimeLimit(pub Option<Duration>);
@@ -195,26 +164,6 @@ fn civil(days: i64) -> (i64, i64, i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn letters_alone_and_ib_are_1024_and_b_is_1000() {
-        for (text, bytes) in [
-            ("0", 0),
-            ("100", 100),
-            ("64M", 64 << 20),
-            ("64MiB", 64 << 20),
-            ("64mb", 64_000_000),
-            ("1.5K", 1536),
-            ("2 GB", 2_000_000_000),
-            ("3t", 3 << 40),
-            ("12b", 12),
-        ] {
-            assert_eq!(parse_size(text), Ok(bytes), "{text}");
-        }
-        for text in ["", "M", "-1", "1e3", "5X", "1.2.3K", "99999999T", "iB", "1iB"] {
-            assert!(parse_size(text).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn a_bare_number_is_seconds_and_for_seeding_minutes() {

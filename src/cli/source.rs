@@ -70,14 +70,6 @@ impl Given {
         supported(magnet, link)
     }
 
-    pub fn id(&self) -> Option<TorrentId> {
-        match self {
-            Given::Torrent(metainfo, _) => Some(metainfo.info.id),
-            Given::Magnet(magnet) => Some(magnet.id),
-            Given::Url(_) => None,
-        }
-    }
-
     /// What the engine works on; `None` for what is still to be fetched.
     pub fn into_item_source(self) -> Option<ItemSource> {
         match self {
@@ -85,6 +77,21 @@ impl Given {
             Given::Magnet(magnet) => Some(ItemSource::Magnet(magnet)),
             Given::Url(_) => None,
         }
+    }
+}
+
+/// The torrent of a source, for a command that has no use for a magnet link.
+///
+/// # Errors
+/// If it is a link.
+pub fn whole_torrent(given: Given, command: &str) -> Result<Arc<Metainfo>, Problem> {
+    match given {
+        Given::Torrent(metainfo, _) => Ok(metainfo),
+        Given::Magnet(_) | Given::Url(_) => Err(Problem::new(
+            Exit::Usage,
+            format!("{command} needs a .torrent, which a magnet link or an info hash is not"),
+        )
+        .hint("`rtorrent-cli info --save FILE.torrent LINK` makes one")),
     }
 }
 

@@ -58,7 +58,7 @@ impl Announcer {
     ) -> Result<AnnounceReply, TrackerError> {
         match url.scheme() {
             Scheme::Http | Scheme::Https => {
-                parse_announce(&http_body(&self.http, &announce_url(url, request), Family::of(&addr)).await?)
+                parse_announce(&self.http_body(&announce_url(url, request), Family::of(&addr)).await?)
             }
             Scheme::Udp => {
                 let query = Query::Announce { request: request.clone(), url_data: url.path_and_query().into() };
@@ -71,7 +71,10 @@ impl Announcer {
     }
 
     /// The first address of each family, of which there is at least one.
-    async fn families(&self, url: &TrackerUrl) -> Result<(Option<SocketAddr>, Option<SocketAddr>), TrackerError> {
+    pub(super) async fn families(
+        &self,
+        url: &TrackerUrl,
+    ) -> Result<(Option<SocketAddr>, Option<SocketAddr>), TrackerError> {
         let looked_up = tokio::time::timeout(LOOK_UP, self.http.resolver().lookup(url.host())).await;
         let found = match looked_up {
             Ok(Ok(found)) => found,
@@ -81,17 +84,21 @@ impl Announcer {
         let first = |fits: fn(&IpAddr) -> bool| found.iter().copied().find(fits).map(|ip| (ip, url.port()).into());
         Ok((first(IpAddr::is_ipv4), first(IpAddr::is_ipv6)))
     }
-}
 
-/// The body of a tracker's answer, also under a status that says no if it is bencode: some put their reasons there.
-async fn http_body(http: &HttpClient, url: &str, family: Family) -> Result<Vec<u8>, TrackerError> {
-    match http.get(url, Bounds::TRACKER, Some(family)).await {
-        Ok(Reply::Body { status, body }) if (200..300).contains(&status) || body.starts_with(b"d") => Ok(body),
-        Ok(Reply::Body { status, .. }) => Err(TrackerError::BadReply(status_line(status))),
-        Ok(Reply::Magnet(_)) => Err(TrackerError::BadReply("a redirect to a magnet link".into())),
-        Err(error @ (HttpError::Unreachable(_) | HttpError::TimedOut(_))) => {
-            Err(TrackerError::Unreachable(error.to_string()))
+    /// The body of a tracker's answer, also under a status that says no if it is bencode: some put their reasons there.
+    pub(super) async fn http_body(&self, url: &str, family: Family) -> Result<Vec<u8>, TrackerError> {
+        match self.http.get(url, Bounds::TRACKER, Some(family)).await {
+            Ok(Reply::Body { status, body }) if (200..300).contains(&status) || body.starts_with(b"d") => Ok(body),
+            Ok(Reply::Body { status, .. }) => Err(TrackerError::BadReply(status_line(status))),
+            Ok(Reply::Magnet(_)) => Err(TrackerError::BadReply("a redirect to a magnet link".into())),
+            Err(error @ (HttpError::Unreachable(_) | HttpError::TimedOut(_))) => {
+                Err(TrackerError::Unreachable(error.to_string()))
+            }
+            Err(error) => Err(TrackerError::BadReply(error.to_string())),
         }
-        Err(error) => Err(TrackerError::BadReply(error.to_string())),
+    }
+
+    pub(super) fn udp(&self) -> &UdpTrackers {
+        &self.udp
     }
 }

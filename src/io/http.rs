@@ -16,6 +16,7 @@ use tokio::sync::OnceCell;
 
 use super::gunzip::Gunzip;
 use super::resolve::Resolver;
+use crate::base::compact::is_global;
 use crate::proto::tracker::http::looks_like_a_page;
 use crate::proto::tracker::udp::Family;
 
@@ -60,7 +61,8 @@ pub enum Reply {
 /// Why nothing usable came back. No message carries the URL.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum HttpError {
-    #[error("{0} is not a URL that can be fetched")]
+    /// The URL, or one that it redirects to, can't or must not be fetched.
+    #[error("{0}")]
     BadUrl(&'static str),
     /// No connection, no TLS, or the connection broke.
     #[error("{0}")]
@@ -138,7 +140,8 @@ impl HttpClient {
 
     /// GET, hop by hop.
     async fn follow(&self, url: &str, bounds: Bounds, family: Option<Family>) -> Result<Reply, HttpError> {
-        let mut url = Url::parse(url.trim()).map_err(|_| HttpError::BadUrl("this"))?;
+        let first = Url::parse(url.trim()).map_err(|_| HttpError::BadUrl("not a URL that can be fetched"))?;
+        let mut url = first.clone();
         for _ in 0..=bounds.redirects {
             let client = self.client_for(&url, family).await?;
             let response = client.get(url.clone()).send().await.map_err(|error| HttpError::Unreachable(why(&error)))?;
@@ -149,9 +152,26 @@ impl HttpClient {
             if place.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("magnet:")) {
                 return Ok(Reply::Magnet(place));
             }
-            url = url.join(&place).map_err(|_| HttpError::BadUrl("what the server redirects to"))?;
+            url =
+                url.join(&place).map_err(|_| HttpError::BadUrl("the server redirects to something that is no URL"))?;
+            if self.leads_inward(&first, &url).await {
+                return Err(HttpError::BadUrl("the server redirects from the internet into the local network"));
+            }
         }
         Err(HttpError::Redirects(bounds.redirects))
+    }
+
+    /// True if `from` is a host of the internet and `to` is not: a stranger's link must not reach the router or a
+    /// service of this machine. The request that may follow uses the addresses that were looked at.
+    async fn leads_inward(&self, from: &Url, to: &Url) -> bool {
+        let ours = async |url: &Url| match url.host_str() {
+            Some(host) => match self.0.resolver.lookup(host.trim_matches(['[', ']'])).await {
+                Ok(found) => found.iter().any(|ip| !is_global(*ip)),
+                Err(_) => false,
+            },
+            None => false,
+        };
+        from.host_str() != to.host_str() && ours(to).await && !ours(from).await
     }
 
     async fn client_for(&self, url: &Url, family: Option<Family>) -> Result<Client, HttpError> {
@@ -169,7 +189,7 @@ impl HttpClient {
                 let build = async || self.build(family, self.tls().await?);
                 self.0.secure[nth].get_or_try_init(build).await.cloned()
             }
-            _ => Err(HttpError::BadUrl("what is neither http nor https")),
+            _ => Err(HttpError::BadUrl("leads to something that is neither http nor https")),
         }
     }
 
@@ -194,9 +214,10 @@ impl HttpClient {
     async fn tls(&self) -> Result<ClientConfig, HttpError> {
         let load = async || {
             let (tell, told) = tokio::sync::oneshot::channel();
-            let work = move || drop(tell.send(system_tls().map_err(|error| HttpError::Unreachable(error.to_string()))));
+            let work = move || drop(tell.send(system_tls()));
             drop(std::thread::Builder::new().name("root certificates".into()).spawn(work));
-            told.await.unwrap_or(Err(HttpError::Unreachable("can't read the root certificates".into())))
+            let unusable = || HttpError::Unreachable("this machine has no root certificates that can be used".into());
+            told.await.ok().and_then(Result::ok).ok_or_else(unusable)
         };
         self.0.tls.get_or_try_init(load).await.cloned()
     }
@@ -266,9 +287,10 @@ fn why(error: &reqwest::Error) -> String {
         cause = inner;
     }
     if let Some(error) = cause.downcast_ref::<std::io::Error>() {
-        return match error.kind() {
-            std::io::ErrorKind::TimedOut => "no connection in time".into(),
-            kind => kind.to_string(),
+        return match (error.get_ref(), error.kind()) {
+            (_, std::io::ErrorKind::TimedOut) => "no connection in time".into(),
+            (Some(inner), _) => inner.to_string(),
+            (None, kind) => kind.to_string(),
         };
     }
     if cause.is::<reqwest::Error>() { "the request failed".into() } else { cause.to_string() }
@@ -278,4 +300,42 @@ fn why(error: &reqwest::Error) -> String {
 pub fn status_line(status: u16) -> String {
     let known = reqwest::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
     known.map_or_else(|| status.to_string(), |reason| format!("{status} {reason}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_redirect_must_not_lead_from_the_internet_to_us() {
+        let resolver = Resolver::new();
+        let pin = |host: &str, ips: &[&str]| {
+            resolver.pin(host, &ips.iter().map(|ip| ip.parse().unwrap()).collect::<Vec<IpAddr>>());
+        };
+        pin("tracker.example", &["8.8.8.8", "2620:fe::fe"]);
+        pin("other.example", &["9.9.9.9"]);
+        pin("router.example", &["192.168.0.1"]);
+        pin("both.example", &["9.9.9.9", "127.0.0.1"]);
+        let client = HttpClient::new("test", resolver.clone());
+        for (from, to, inward) in [
+            ("http://tracker.example/", "http://router.example/", true),
+            ("http://tracker.example/", "http://both.example/", true),
+            ("http://tracker.example/", "http://127.0.0.1:80/", true),
+            ("http://tracker.example/", "http://[::1]:80/", true),
+            ("http://tracker.example/", "http://2130706433/", true),
+            ("http://tracker.example/", "https://other.example/", false),
+            ("http://tracker.example/", "http://tracker.example/x", false),
+            ("http://router.example/", "http://127.0.0.1/", false),
+        ] {
+            let parse = |url| Url::parse(url).unwrap();
+            assert_eq!(client.leads_inward(&parse(from), &parse(to)).await, inward, "{from} to {to}");
+        }
+    }
+
+    #[test]
+    fn plain_http_needs_no_root_certificates() {
+        drop(bare_tls());
+        assert_eq!(status_line(404), "404 Not Found");
+        assert_eq!(status_line(999), "999");
+    }
 }

@@ -14,6 +14,7 @@ mod outbox;
 pub mod peer_task;
 pub mod resolve;
 pub mod resume;
+pub mod scrape;
 pub mod stream;
 pub mod take_up;
 pub mod tracker_task;

@@ -31,7 +31,8 @@ pub struct Resolver {
 #[derive(Debug)]
 struct Entry {
     answer: watch::Receiver<Option<Answer>>,
-    since: Instant,
+    /// `None`: it was pinned.
+    since: Option<Instant>,
 }
 
 /// How long an answer holds.
@@ -63,6 +64,13 @@ impl Resolver {
         }
     }
 
+    /// Answers `host` with `addresses` for the rest of the run, without a look-up.
+    pub fn pin(&self, host: &str, addresses: &[IpAddr]) {
+        let (_, answer) = watch::channel(Some(Ok(addresses.into())));
+        let entry = Entry { answer, since: None };
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(host.into(), entry);
+    }
+
     /// The look-up of `host` that is under way or fresh, else a new one.
     async fn begin(&self, host: &str) -> watch::Receiver<Option<Answer>> {
         let (tell, answer) = watch::channel(None);
@@ -72,7 +80,7 @@ impl Resolver {
             if let Some(entry) = known.get(host) {
                 return entry.answer.clone();
             }
-            known.insert(host.into(), Entry { answer: answer.clone(), since: Instant::now() });
+            known.insert(host.into(), Entry { answer: answer.clone(), since: Some(Instant::now()) });
         }
         let permit = Arc::clone(&self.threads).acquire_owned().await;
         let host = host.to_owned();
@@ -95,7 +103,8 @@ impl Default for Resolver {
 
 impl Entry {
     fn is_fresh(&self) -> bool {
-        let age = self.since.elapsed();
+        let Some(since) = self.since else { return true };
+        let age = since.elapsed();
         match &*self.answer.borrow() {
             None => self.answer.has_changed().is_ok(),
             Some(Ok(_)) => age < FOUND,

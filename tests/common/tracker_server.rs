@@ -70,10 +70,15 @@ impl TrackerServer {
 
     /// Listens on free ports of `ip`; tells everyone to come again after `interval` seconds.
     pub async fn start_with(ip: IpAddr, interval: u32) -> io::Result<TrackerServer> {
+        TrackerServer::start_at((ip, 0).into(), (ip, 0).into(), interval).await
+    }
+
+    /// Listens at these addresses; tells everyone to come again after `interval` seconds.
+    pub async fn start_at(http: SocketAddr, udp: SocketAddr, interval: u32) -> io::Result<TrackerServer> {
         let swarms = Swarms { interval, peers: HashMap::new(), completed: HashMap::new(), seen: Vec::new() };
         let swarms = Arc::new(Mutex::new(swarms));
-        let listener = TcpListener::bind((ip, 0)).await?;
-        let socket = UdpSocket::bind((ip, 0)).await?;
+        let listener = TcpListener::bind(http).await?;
+        let socket = UdpSocket::bind(udp).await?;
         let (http, udp) = (listener.local_addr()?, socket.local_addr()?);
         let mut tasks = JoinSet::new();
         tasks.spawn(serve_http(listener, Arc::clone(&swarms)));

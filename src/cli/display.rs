@@ -164,15 +164,15 @@ impl Display {
         (key, Row { name: escape(&name).into_owned(), progress, eta }, still)
     }
 
-    /// An item entered another stage.
+    /// An item entered another stage; `quietly` where only scripts want to know.
     ///
     /// # Errors
     /// If standard output cannot be written.
-    pub fn stage(&mut self, sample: Sample, stage: Stage) -> Result<(), ReaderGone> {
+    pub fn stage(&mut self, sample: Sample, stage: Stage, quietly: bool) -> Result<(), ReaderGone> {
         self.json_line(&json::stage(sample.key, stage))?;
         self.lively = true;
         // What ends an item is told by its result.
-        if matches!(self.mode, Mode::Plain) && !matches!(stage, Stage::Done | Stage::Failed) {
+        if matches!(self.mode, Mode::Plain) && !quietly && !matches!(stage, Stage::Done | Stage::Failed) {
             let progress = Progress { stage, ..sample.progress };
             let row = Row { name: escape(&sample.name).into_owned(), progress, eta: None };
             self.note(&plain::line(&row));

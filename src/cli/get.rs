@@ -16,12 +16,12 @@ use crate::base::id::TorrentId;
 use crate::base::selection::{Selection, SelectionError};
 use crate::engine::{Goal, Item, ItemKey, ItemSource};
 
-/// Does the command.
-pub fn run(args: &GetArgs) -> Exit {
+/// Does the command; `line` is what was typed.
+pub fn run(args: &GetArgs, line: Vec<String>) -> Exit {
     let started = Instant::now();
     let mut display = Display::new(&args.output);
     settings::start_logging(args.output.verbose, &display);
-    let finished = check_flags(args).and_then(|selection| work(args, selection, &mut display, started));
+    let finished = check_flags(args).and_then(|selection| work(args, line, selection, &mut display, started));
     display.clear();
     finished.unwrap_or_else(|problem| {
         let _ = display.json_problem(None, None, &problem);
@@ -30,7 +30,13 @@ pub fn run(args: &GetArgs) -> Exit {
     })
 }
 
-fn work(args: &GetArgs, selection: Selection, display: &mut Display, started: Instant) -> Result<Exit, Problem> {
+fn work(
+    args: &GetArgs,
+    line: Vec<String>,
+    selection: Selection,
+    display: &mut Display,
+    started: Instant,
+) -> Result<Exit, Problem> {
     let mut sources = read_sources(args, display);
     runtime::block_on(async {
         let mut signals = Signals::listen()?;
@@ -43,6 +49,7 @@ fn work(args: &GetArgs, selection: Selection, display: &mut Display, started: In
         let limits = Limits {
             jobs: args.jobs as usize,
             stop_at: args.limits.max_time.0.and_then(|limit| started.checked_add(limit)),
+            line,
         };
         let ended = run::run(engine, jobs, limits, started, display, &mut signals).await?;
         Ok(ended.exit)

@@ -91,7 +91,7 @@ async fn ask(args: &InfoArgs, given: Given, display: &mut Display) -> Result<Res
                 text: source::shown(&args.source.to_string_lossy()),
                 item: Ok(metadata_item(args, magnet.clone())),
             };
-            let limits = Limits { jobs: 1, stop_at: None };
+            let limits = Limits { jobs: 1, stop_at: None, line: Vec::new() };
             let mut ended = run::run(engine, vec![job], limits, Instant::now(), display, &mut signals).await?;
             match (ended.exit, ended.infos.pop().flatten()) {
                 (Exit::Success, Some(info)) => Found::of_magnet(&magnet, Some(info)),

@@ -41,26 +41,31 @@ use exit::Exit;
 /// The program: reads the process's arguments, does what they say, and gives the exit code.
 pub fn main() -> ExitCode {
     std::panic::set_hook(Box::new(tell_of_a_bug));
-    let arguments: Vec<OsString> = std::env::args_os().collect();
+    ExitCode::from(execute(std::env::args_os().collect()))
+}
+
+/// Does what `arguments` say, the first of which is the program's name, and gives the exit code.
+pub fn execute(arguments: Vec<OsString>) -> u8 {
     if let Some(glued) = args::glued_like_aria2(&arguments) {
-        return usage_error(glued).into();
+        return usage_error(glued).code();
     }
+    let line = arguments.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
     match Cli::try_parse_from(args::with_default_command(arguments)) {
-        Ok(cli) => run(cli.command).into(),
+        Ok(cli) => run(cli.command, line).code(),
         Err(error) => {
             // Help and version go to standard output and are no error.
             let _ = error.print();
-            if error.use_stderr() { Exit::Usage.into() } else { Exit::Success.into() }
+            if error.use_stderr() { Exit::Usage.code() } else { Exit::Success.code() }
         }
     }
 }
 
-fn run(command: Command) -> Exit {
+fn run(command: Command, line: Vec<String>) -> Exit {
     match command {
-        Command::Get(args) => get::run(&args),
+        Command::Get(args) => get::run(&args, line),
         Command::Info(args) => info::run(&args),
         Command::Verify(args) => verify::run(&args),
-        Command::Seed(args) => seed::run(&args),
+        Command::Seed(args) => seed::run(&args, line),
         Command::Completions(args) => {
             completions::write(args.shell, &mut std::io::stdout());
             Exit::Success
@@ -99,9 +104,11 @@ fn told(problem: &Problem) -> Exit {
     problem.exit
 }
 
-/// One line instead of a back trace.
+/// One line instead of a back trace, and the end: a run that has lost a task would wait for it for ever. What is on disk
+/// is good at any moment.
 fn tell_of_a_bug(panic: &std::panic::PanicHookInfo<'_>) {
     let place = panic.location().map(|at| format!(" ({}:{})", at.file(), at.line())).unwrap_or_default();
     let message = panic.payload_as_str().unwrap_or("no message").lines().next().unwrap_or_default();
     let _ = writeln!(std::io::stderr(), "error: a bug in rtorrent-cli, please report it: {message}{place}");
+    std::process::exit(Exit::Other.code().into());
 }

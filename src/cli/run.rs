@@ -44,11 +44,13 @@ impl Job {
 }
 
 /// What bounds a run as a whole.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Limits {
     /// Downloads at once.
     pub jobs: usize,
     pub stop_at: Option<Instant>,
+    /// The arguments with which what is unfinished goes on; empty where nothing can go on.
+    pub line: Vec<String>,
 }
 
 /// What came of a run.
@@ -295,7 +297,9 @@ impl<'a> Run<'a> {
                     let swarm = job.progress().swarm;
                     job.complete = swarm.pieces_done == swarm.pieces;
                 }
-                display.stage(job.sample(), stage)?;
+                // What is complete stops without a word.
+                let quietly = job.complete && stage == Stage::Stopping;
+                display.stage(job.sample(), stage, quietly)?;
             }
             Event::Metadata { info, selected } => {
                 job.name = info.name.clone();
@@ -380,9 +384,8 @@ impl<'a> Run<'a> {
         if totals.items > 1 {
             self.display.note(&summary_text(&totals));
         }
-        let only_metadata = self.tracked.iter().all(|job| job.goal == Some(Goal::Metadata));
-        if totals.unfinished > 0 && !only_metadata {
-            self.display.note(&how_to_go_on());
+        if totals.unfinished > 0 && !self.limits.line.is_empty() {
+            self.display.note(&how_to_go_on(&self.limits.line));
         }
         let written = self.display.json_line(&json::summary(&totals, exit));
         let exit = if written.is_err() { Exit::ReaderGone } else { exit };
@@ -444,11 +447,11 @@ fn summary_text(totals: &Totals) -> String {
     text + &format!("; {} in {}", size(totals.downloaded), elapsed(took))
 }
 
-fn how_to_go_on() -> String {
-    let arguments: Vec<String> = std::env::args().collect();
-    let program = arguments.first().map_or("rtorrent-cli", String::as_str);
+/// The same command line once more.
+fn how_to_go_on(line: &[String]) -> String {
+    let program = line.first().map_or("rtorrent-cli", String::as_str);
     let program = if program.ends_with("/rtorrent-cli") && on_the_path() { "rtorrent-cli" } else { program };
-    let line = command_line(std::iter::once(program).chain(arguments.iter().skip(1).map(String::as_str)));
+    let line = command_line(std::iter::once(program).chain(line.iter().skip(1).map(String::as_str)));
     format!("to go on: {line}")
 }
 

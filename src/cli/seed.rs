@@ -13,12 +13,12 @@ use super::{fetch, place, runtime, settings};
 use crate::base::selection::Selection;
 use crate::engine::{CheckMode, Goal, Item, ItemKey, ItemSource};
 
-/// Does the command.
-pub fn run(args: &SeedArgs) -> Exit {
+/// Does the command; `line` is what was typed.
+pub fn run(args: &SeedArgs, line: Vec<String>) -> Exit {
     let started = Instant::now();
     let mut display = Display::new(&args.output);
     settings::start_logging(args.output.verbose, &display);
-    let finished = work(args, &mut display, started);
+    let finished = work(args, line, &mut display, started);
     display.clear();
     finished.unwrap_or_else(|problem| {
         let _ = display.json_problem(None, None, &problem);
@@ -27,7 +27,7 @@ pub fn run(args: &SeedArgs) -> Exit {
     })
 }
 
-fn work(args: &SeedArgs, display: &mut Display, started: Instant) -> Result<Exit, Problem> {
+fn work(args: &SeedArgs, line: Vec<String>, display: &mut Display, started: Instant) -> Result<Exit, Problem> {
     let given = Given::read(&args.source)?;
     runtime::block_on(async {
         let mut signals = Signals::listen()?;
@@ -38,7 +38,7 @@ fn work(args: &SeedArgs, display: &mut Display, started: Instant) -> Result<Exit
         };
         let job =
             Job { key: ItemKey(1), text: source::shown(&args.source.to_string_lossy()), item: Ok(item(args, given)?) };
-        let limits = Limits { jobs: 1, stop_at: None };
+        let limits = Limits { jobs: 1, stop_at: None, line };
         Ok(run::run(engine, vec![job], limits, started, display, &mut signals).await?.exit)
     })
 }

@@ -17,8 +17,10 @@ use super::progress::Gauge;
 use super::saver::Saver;
 use super::torrent_task::{Control, Inbox, Outlets, Phase, TorrentTask};
 use crate::base::metainfo::Info;
+use crate::io::dht_task::DhtSearch;
 use crate::io::resume::ResumeRecord;
 use crate::io::tracker_task::{self, TrackerSetup};
+use crate::proto::dht::lookup::Announce;
 use crate::proto::tracker::Totals;
 use crate::swarm::action::Start;
 use crate::swarm::{Command, Source, Torrent, TorrentConfig};
@@ -69,9 +71,11 @@ impl TorrentTask {
             opened: None,
             disk: None,
             trackers: None,
+            search: None,
             private: false,
             check: Arc::default(),
             left_at_start: 0,
+            starving: true,
             wrote: false,
             failure: None,
         };
@@ -229,6 +233,20 @@ impl TorrentTask {
             rng: StdRng::from_rng(&mut rand::rng()),
         };
         self.trackers = Some(tracker_task::spawn(setup, self.context.announcer.clone(), self.out.trackers.clone()));
+        self.search = self.search();
+    }
+
+    /// The DHT's search for peers; never for a private torrent (BEP 27).
+    fn search(&self) -> Option<DhtSearch> {
+        if self.private {
+            return None;
+        }
+        let seed = matches!(self.item.goal, Goal::Seed { .. });
+        let dht = self.context.dht(!seed)?;
+        if let ItemSource::Torrent(metainfo) = &self.item.source {
+            dht.add_hosts(metainfo.nodes.iter().map(|(host, port)| join(host, *port)).collect());
+        }
+        Some(dht.lookup(self.id, Some(Announce { port: self.context.registry.port(), seed }), false))
     }
 
     /// The trackers of the source and of the user, in tiers.
@@ -281,11 +299,17 @@ impl TorrentTask {
     /// The metadata says that only its trackers may be asked (BEP 27).
     fn become_private(&mut self) {
         self.private = true;
+        self.search = None;
         self.torrent.on_command(Instant::now(), Command::TrackerOnly);
         if let Some(trackers) = &self.trackers {
             trackers.become_private();
         }
     }
+}
+
+/// HOST:PORT, with the brackets that an IPv6 address wants.
+fn join(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 /// Bytes of the torrent that are not verified.

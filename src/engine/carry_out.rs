@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 
 use super::links::COMMANDS;
 use super::torrent_task::TorrentTask;
+use crate::io::dht_task::DhtHandle;
 use crate::io::dial::Greeted;
 use crate::io::peer_task::PeerTask;
 use crate::proto::session::{PeerLimits, Session, SessionConfig, TorrentFacts};
@@ -30,8 +31,7 @@ impl TorrentTask {
                 Action::Complete => self.on_complete(),
                 Action::WantPeers => self.want_peers(),
                 Action::Banned { addr } => tracing::info!(%addr, "banned: it sent wrong data"),
-                // Without a DHT node of our own nobody wants to know of others.
-                Action::DhtNode { .. } => {}
+                Action::DhtNode { addr } => self.on_dht_node(addr),
             }
         }
     }
@@ -42,7 +42,8 @@ impl TorrentTask {
 
     /// What we say first on every connection of this torrent.
     pub(super) fn our_handshake(&self) -> Handshake {
-        Handshake { reserved: Reserved::OURS, info_hash: self.id.wire(), peer_id: self.context.peer_id }
+        let reserved = if self.search.is_some() { Reserved::OURS.with_dht() } else { Reserved::OURS };
+        Handshake { reserved, info_hash: self.id.wire(), peer_id: self.context.peer_id }
     }
 
     /// A connection has shaken hands: starts its task and tells the torrent. `greeting` goes out first; it is ours to
@@ -68,7 +69,7 @@ impl TorrentTask {
                 limits: PeerLimits::default(),
                 torrent: self.facts(),
                 listen_port: Some(self.context.registry.port()),
-                dht_port: None,
+                dht_port: self.dht().map(DhtHandle::port),
                 pex: false,
                 upload_only: self.torrent.is_complete(),
                 allowed_fast: ALLOWED_FAST,
@@ -91,6 +92,18 @@ impl TorrentTask {
         self.torrent.on_connected(now, peer, connected);
     }
 
+    /// The DHT node, if this torrent may use it.
+    fn dht(&self) -> Option<&DhtHandle> {
+        self.search.as_ref().and(self.context.dht.get()).and_then(Option::as_ref)
+    }
+
+    /// A peer's node: worth a ping.
+    fn on_dht_node(&self, addr: SocketAddr) {
+        if let Some(dht) = self.dht() {
+            dht.add_node(addr);
+        }
+    }
+
     fn facts(&self) -> Option<TorrentFacts> {
         self.opened.as_ref().map(|opened| TorrentFacts {
             layout: opened.info.layout.clone(),
@@ -106,11 +119,22 @@ impl TorrentTask {
         }
     }
 
+    /// Tells the DHT's search whether there is nobody to download from.
+    pub(super) fn set_starving(&mut self, starving: bool) {
+        if let Some(search) = &self.search
+            && self.starving != starving
+        {
+            self.starving = starving;
+            search.set_starving(starving);
+        }
+    }
+
     /// Asks everybody who may know addresses.
-    fn want_peers(&self) {
+    fn want_peers(&mut self) {
         self.note_totals();
         if let Some(trackers) = &self.trackers {
             trackers.want_peers();
         }
+        self.set_starving(true);
     }
 }

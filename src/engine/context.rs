@@ -1,12 +1,13 @@
-//! What all items of a run share: settings, identity, listener, disk threads, HTTP client.
+//! What all items of a run share: settings, identity, listener, disk threads, HTTP client, DHT.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::watch;
 
 use super::settings::EngineSettings;
 use crate::base::id::PeerId;
 use crate::io::announce::Announcer;
+use crate::io::dht_task::{DhtConfig, DhtHandle};
 use crate::io::disk::DiskPool;
 use crate::io::http::HttpClient;
 use crate::io::listen::Registry;
@@ -21,15 +22,39 @@ pub(super) struct Context {
     pub disk: DiskPool,
     pub http: HttpClient,
     pub announcer: Announcer,
+    /// Started by the first item that may use it; `None` if no UDP socket is to be had.
+    pub dht: OnceLock<Option<DhtHandle>>,
     /// How many items are running: each gets its share of the memory.
     pub running: watch::Sender<u32>,
     /// Client name and version, as peers are told.
     pub client: Arc<str>,
 }
 
+/// The DHT tables of the last run, in the state folder.
+const TABLE_FILE: &str = "dht.nodes";
+
 pub(super) type SharedContext = Arc<Context>;
 
 impl Context {
+    /// The DHT node of the process, unless it is turned off. The first to ask starts it: `read_only` says that we are
+    /// here for a short while (BEP 43).
+    pub fn dht(&self, read_only: bool) -> Option<&DhtHandle> {
+        if !self.settings.dht {
+            return None;
+        }
+        let start = || {
+            let config = DhtConfig {
+                port: self.registry.port(),
+                bootstrap: self.settings.dht_bootstrap.clone(),
+                read_only,
+                table_file: self.settings.state_dir.as_ref().map(|dir| dir.join(TABLE_FILE)),
+                ..DhtConfig::default()
+            };
+            DhtHandle::start(config, self.http.resolver().clone()).ok()
+        };
+        self.dht.get_or_init(start).as_ref()
+    }
+
     /// Bytes of buffers for each of `running` items.
     pub fn memory_share(&self, running: u32) -> u64 {
         self.settings.memory / u64::from(running.max(1))

@@ -25,7 +25,10 @@ impl TorrentTask {
     fn on_disk_report(&mut self, now: Instant, report: DiskReport) {
         match report {
             DiskReport::Outcome(outcome) => {
-                self.wrote |= matches!(outcome, DiskOutcome::Verified { .. });
+                if matches!(outcome, DiskOutcome::Verified { .. }) {
+                    self.wrote = true;
+                    self.set_starving(false);
+                }
                 let refusal = match &outcome {
                     DiskOutcome::Failed { error, .. } => Some(error.clone()),
                     _ => None,

@@ -1,7 +1,7 @@
 //! The engine as the command line sees it: start it, add items, watch them, shut it down.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -20,6 +20,9 @@ use crate::io::http::HttpClient;
 use crate::io::listen::{self, Listeners};
 use crate::io::resolve::Resolver;
 use crate::io::udp_tracker::UdpTrackers;
+
+/// How long the DHT may take to write its tables down.
+const DHT_FAREWELL: Duration = Duration::from_millis(500);
 
 /// All downloads of a run. Lives within a tokio runtime.
 pub struct Engine {
@@ -72,6 +75,7 @@ impl Engine {
             disk,
             announcer: Announcer::new(http.clone(), UdpTrackers::spawn(StdRng::from_rng(&mut rng))),
             http,
+            dht: OnceLock::new(),
             running: watch::channel(0).0,
             client: settings.user_agent.as_str().into(),
             settings,
@@ -107,6 +111,9 @@ impl Engine {
         }
         let all = async { while self.items.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(grace, all).await;
+        if let Some(Some(dht)) = self.context.dht.get() {
+            dht.shutdown(DHT_FAREWELL).await;
+        }
     }
 }
 

@@ -21,6 +21,7 @@ use super::progress::Gauge;
 use super::saver::Saver;
 use crate::base::id::TorrentId;
 use crate::io::check::CheckWatch;
+use crate::io::dht_task::DhtSearch;
 use crate::io::dial::Greeted;
 use crate::io::disk::{DiskReport, TorrentDisk};
 use crate::io::peer_task::PeerReport;
@@ -98,15 +99,26 @@ pub(super) struct TorrentTask {
     pub opened: Option<Box<Opened>>,
     pub disk: Option<TorrentDisk>,
     pub trackers: Option<TrackerHandle>,
+    pub search: Option<DhtSearch>,
     /// Known to be private (BEP 27).
     pub private: bool,
     pub check: Arc<CheckWatch>,
     /// Bytes that were missing when the files were opened.
     pub left_at_start: u64,
+    /// The DHT's search has been told that there is nobody to download from; so it assumes at first.
+    pub starving: bool,
     /// Pieces have been written in this run.
     pub wrote: bool,
     /// Why it ends short of its goal.
     pub failure: Option<Failure>,
+}
+
+/// What a search finds next; waits for ever where there is none.
+async fn found(search: &mut Option<DhtSearch>) -> Option<Vec<SocketAddr>> {
+    match search {
+        Some(search) => search.next().await,
+        None => std::future::pending().await,
+    }
 }
 
 impl TorrentTask {
@@ -136,6 +148,7 @@ impl TorrentTask {
             Some(caller) = inbox.callers.recv() => self.on_caller(caller),
             Some((source, addresses)) = inbox.addresses.recv() => self.on_addresses(source, &addresses),
             Some(news) = inbox.trackers.recv() => self.on_tracker_news(news),
+            Some(addresses) = found(&mut self.search) => self.on_addresses(Source::Dht, &addresses),
             Some(prepared) = inbox.prepared.recv() => self.on_prepared(prepared),
             Some(complaint) = inbox.saved.recv() => self.on_saved(complaint),
             Ok(()) = inbox.running.changed() => self.on_running(*inbox.running.borrow_and_update()),
@@ -244,12 +257,13 @@ impl TorrentTask {
 
     /// Shows the present moment, if it is time or `force`d.
     pub fn publish(&mut self, now: Instant, force: bool) {
-        let (torrent, trackers, check) = (&self.torrent, &self.trackers, &self.check);
+        let (context, torrent, trackers, check) = (&self.context, &self.torrent, &self.trackers, &self.check);
         self.gauge.publish(now, force, |progress| {
             progress.swarm = torrent.snapshot();
             progress.pieces = torrent.have().map_or_else(|| Arc::from([]), |have| have.words().into());
             progress.trackers = trackers.as_ref().map_or((0, 0), |trackers| trackers.status().borrow().counts());
             progress.checked = check.progress();
+            progress.dht_nodes = context.dht.get().and_then(Option::as_ref).map_or(0, |dht| dht.status().nodes());
         });
     }
 

@@ -133,21 +133,20 @@ impl PeerTask {
     /// Writes until the socket or the outbox has had enough; true if the socket is what we wait for.
     fn flush(&mut self, outbox: &mut Outbox) -> io::Result<bool> {
         loop {
-            while outbox.is_writable() {
-                match self.stream.try_write_vectored(&outbox.slices()) {
-                    Ok(n) => {
-                        let now = Instant::now();
-                        self.session.on_write_progress(now, n);
-                        outbox.on_written(n, |block| self.session.on_block_sent(now, block));
-                    }
-                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(true),
-                    Err(e) => return Err(e),
+            if !outbox.is_writable() {
+                self.fill(outbox);
+                if !outbox.is_writable() {
+                    return Ok(false);
                 }
             }
-            let before = outbox.is_empty();
-            self.fill(outbox);
-            if before == outbox.is_empty() || !outbox.is_writable() {
-                return Ok(false);
+            match self.stream.try_write_vectored(&outbox.slices()) {
+                Ok(n) => {
+                    let now = Instant::now();
+                    self.session.on_write_progress(now, n);
+                    outbox.on_written(n, |block| self.session.on_block_sent(now, block));
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(true),
+                Err(e) => return Err(e),
             }
         }
     }

@@ -85,8 +85,6 @@ pub struct Tiers {
 #[derive(Debug)]
 struct Tracker {
     url: TrackerUrl,
-    /// Not one of the torrent's own.
-    added: bool,
     told: Told,
     /// `completed` is still to be told.
     completed_due: bool,
@@ -94,7 +92,7 @@ struct Tracker {
     /// The earliest time of a regular announce.
     not_before: Option<Instant>,
     failures: u32,
-    /// Never to be asked again: it wants it so (BEP 31), or the torrent is private and it is not one of its own.
+    /// It wants never to be asked again (BEP 31).
     gone: bool,
     answered: bool,
     /// The request of a round that is out, also when the round is over.
@@ -153,7 +151,7 @@ impl Tiers {
             asks: VecDeque::new(),
             rng,
         };
-        schedule.insert(now, tiers, false);
+        schedule.insert(now, tiers);
         if private {
             schedule.merge_tiers(now);
         }
@@ -161,26 +159,21 @@ impl Tiers {
         schedule
     }
 
-    /// Asks these too, each list a tier of its own, as long as the torrent is not private: such a one has no trackers but
-    /// its own (BEP 27).
+    /// Asks these too, each list a tier of its own. A private torrent takes no added trackers (BEP 27).
     pub fn add(&mut self, now: Instant, tiers: Vec<Vec<TrackerUrl>>) {
         if !self.private && !self.stopped {
-            self.insert(now, tiers, true);
+            self.insert(now, tiers);
             self.on_timeout(now);
         }
     }
 
-    /// The metadata says that the torrent is private: from now on there is one tracker, the first of its own that has
-    /// answered. The others that know us are told `stopped`, those that were added are out. Gives that one tracker.
+    /// The metadata says that the torrent is private: from now on there is one tracker, the first that has answered.
+    /// The others that know us are told `stopped`. Gives that one tracker.
     pub fn become_private(&mut self, now: Instant) -> Option<TrackerKey> {
         if self.private || self.stopped {
             return self.current;
         }
-        for tracker in &mut self.trackers {
-            tracker.gone |= tracker.added;
-        }
-        let keep = |key: &TrackerKey| self.at(*key).answered && !self.at(*key).gone;
-        self.current = self.tiers.iter().flat_map(|tier| &tier.order).copied().find(keep);
+        self.current = self.tiers.iter().flat_map(|tier| &tier.order).copied().find(|key| self.at(*key).answered);
         self.merge_tiers(now);
         for key in self.keys().filter(|key| Some(*key) != self.current).collect::<Vec<_>>() {
             self.part_from(key);
@@ -474,14 +467,14 @@ impl Tiers {
 
     // ---- the books ----
 
-    fn insert(&mut self, now: Instant, tiers: Vec<Vec<TrackerUrl>>, added: bool) {
+    fn insert(&mut self, now: Instant, tiers: Vec<Vec<TrackerUrl>>) {
         for urls in tiers {
             let mut order = Vec::new();
             for url in urls {
                 let known = self.trackers.iter().any(|tracker| tracker.url == url);
                 if !known && self.trackers.len() < MAX_TRACKERS {
                     order.push(TrackerKey(self.trackers.len() as u32));
-                    self.trackers.push(Tracker::new(url, added));
+                    self.trackers.push(Tracker::new(url));
                 }
             }
             if !order.is_empty() {
@@ -524,10 +517,9 @@ impl Tiers {
 }
 
 impl Tracker {
-    fn new(url: TrackerUrl, added: bool) -> Self {
+    fn new(url: TrackerUrl) -> Self {
         Tracker {
             url,
-            added,
             told: Told::Nothing,
             completed_due: false,
             tracker_id: None,

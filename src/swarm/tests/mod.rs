@@ -3,6 +3,4 @@
 mod connections;
 mod download;
 mod random;
-mod recovery;
-mod serving;
 mod world;

@@ -27,15 +27,13 @@ lane_kernel!(
     #[target_feature(enable = "avx2,avx512f,avx512vl")]
     sha1_x8,
     5,
-    sha1_rounds,
-    SHA1_K
+    sha1_rounds
 );
 lane_kernel!(
     #[target_feature(enable = "avx2,avx512f,avx512vl")]
     sha256_x8,
     8,
-    sha256_rounds,
-    SHA256_K
+    sha256_rounds
 );
 
 #[inline]

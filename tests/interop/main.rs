@@ -1,0 +1,157 @@
+//! Runs against the programs that people use: each as a seeder and as a leecher of ours, by .torrent and by magnet,
+//! over a real tracker, all on loopback.
+//!
+//! A program of its own instead of test functions, so that what was run, and what was not for want of a program, is
+//! always printed. With `RTORRENT_CLI_TEST_ALL=1` a missing program is a failure. An argument that is no option picks
+//! the rows whose name contains it: `cargo test --test interop -- aria2`.
+
+mod content;
+mod ours;
+mod peers;
+mod process;
+mod tracker;
+
+use std::time::{Duration, Instant};
+
+use content::{Content, Torrent};
+use peers::Peer;
+use process::Missing;
+use tracker::{OpenTracker, Place};
+
+/// One run of the matrix: what it is called and what it does in a fresh folder.
+struct Row {
+    name: String,
+    needs: Vec<&'static str>,
+    run: Box<Run>,
+}
+
+/// The end of a row: the reason, if it failed.
+type Run = dyn Fn(&Scene) -> Result<(), String>;
+
+/// What every row works in.
+struct Scene {
+    folder: tempfile::TempDir,
+}
+
+/// How long one transfer may take before it counts as failed. Far above what any needs: it only ends what hangs.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.iter().any(|argument| argument == "--list") {
+        return rows().iter().for_each(|row| println!("{}: test", row.name));
+    }
+    let filters: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
+    let all = std::env::var_os("RTORRENT_CLI_TEST_ALL").is_some();
+    let (mut passed, mut failed, mut not_run) = (0, 0, 0);
+    for row in rows() {
+        if !filters.is_empty() && !filters.iter().any(|filter| row.name.contains(*filter)) {
+            continue;
+        }
+        let start = Instant::now();
+        match run(&row) {
+            Ok(Ok(())) => {
+                passed += 1;
+                println!("ok       {:<44} {:.1} s", row.name, start.elapsed().as_secs_f64());
+            }
+            Ok(Err(reason)) => {
+                failed += 1;
+                println!("FAILED   {:<44} {reason}", row.name);
+            }
+            Err(Missing { program, package }) => {
+                not_run += 1;
+                println!("NOT RUN  {:<44} {program} is not installed: apt-get install {package}", row.name);
+            }
+        }
+    }
+    println!("\ninterop: {passed} passed, {failed} failed, {not_run} not run for want of a program");
+    if failed > 0 || (all && not_run > 0) {
+        std::process::exit(1);
+    }
+}
+
+fn run(row: &Row) -> Result<Result<(), String>, Missing> {
+    for program in row.needs.iter().chain(&["opentracker"]) {
+        process::require(program)?;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    Ok((row.run)(&Scene { folder }))
+}
+
+fn rows() -> Vec<Row> {
+    let mut rows = Vec::new();
+    for peer in Peer::ALL {
+        for magnet in [false, true] {
+            let how = if magnet { "magnet" } else { ".torrent" };
+            rows.push(Row {
+                name: format!("get from {} ({how})", peer.name()),
+                needs: peer.programs(),
+                run: Box::new(move |scene| get_from(scene, peer, magnet, &Content::tree())),
+            });
+            rows.push(Row {
+                name: format!("seed to {} ({how})", peer.name()),
+                needs: peer.programs(),
+                run: Box::new(move |scene| seed_to(scene, peer, magnet, &Content::tree())),
+            });
+        }
+    }
+    for content in [Content::empty_file(), Content::one_byte(), Content::large_file(), Content::thousands()] {
+        let name = format!("get {} from libtorrent (.torrent)", content.what);
+        rows.push(Row {
+            name,
+            needs: Peer::Libtorrent.programs(),
+            run: Box::new(move |scene| get_from(scene, Peer::Libtorrent, false, &content)),
+        });
+    }
+    rows.push(Row {
+        name: "get over a UDP tracker from libtorrent".into(),
+        needs: Peer::Libtorrent.programs(),
+        run: Box::new(|scene| get_over_udp(scene, &Content::tree())),
+    });
+    rows
+}
+
+/// `peer` seeds, ours downloads.
+fn get_from(scene: &Scene, peer: Peer, magnet: bool, content: &Content) -> Result<(), String> {
+    let folder = scene.folder.path();
+    let place = Place::free();
+    let torrent = content.write(&folder.join("seed"), &place.http_url());
+    let tracker = OpenTracker::start(folder, place, &torrent)?;
+    let _seeder = peer.seed(folder, &torrent)?;
+    if content.bytes() > 0 {
+        tracker.wait_for_seed(PATIENCE)?;
+    }
+    ours::get(folder, &source(&torrent, magnet), &[])?;
+    content.compare(&folder.join("seed"), &folder.join("ours"))
+}
+
+/// Ours seeds, `peer` downloads.
+fn seed_to(scene: &Scene, peer: Peer, magnet: bool, content: &Content) -> Result<(), String> {
+    let folder = scene.folder.path();
+    let place = Place::free();
+    let torrent = content.write(&folder.join("seed"), &place.http_url());
+    let tracker = OpenTracker::start(folder, place, &torrent)?;
+    let mut seeder = ours::seed(folder, &torrent)?;
+    seeder.until(PATIENCE, || tracker.wait_for_seed(Duration::ZERO))?;
+    let mut leecher = peer.leech(folder, &source(&torrent, magnet))?;
+    leecher
+        .until(PATIENCE, || content.compare(&folder.join("seed"), &folder.join("theirs")))
+        .map_err(|complaint| seeder.with_log(&complaint))
+}
+
+/// The tracker is asked over UDP (BEP 15) and nothing else is said of the seeder.
+fn get_over_udp(scene: &Scene, content: &Content) -> Result<(), String> {
+    let folder = scene.folder.path();
+    let place = Place::free();
+    let torrent = content.write(&folder.join("seed"), &place.http_url());
+    let tracker = OpenTracker::start(folder, place, &torrent)?;
+    let _seeder = Peer::Libtorrent.seed(folder, &torrent)?;
+    tracker.wait_for_seed(PATIENCE)?;
+    ours::get(folder, &source(&torrent, false), &["--no-trackers", "--tracker", &place.udp_url()])?;
+    content.compare(&folder.join("seed"), &folder.join("ours"))
+}
+
+/// What a person would type: the magnet link or the path of the .torrent.
+fn source(torrent: &Torrent, magnet: bool) -> String {
+    if magnet { torrent.magnet() } else { torrent.file.display().to_string() }
+}

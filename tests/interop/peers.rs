@@ -1,0 +1,145 @@
+//! The other programs: how each is told to seed and to download one torrent on loopback with nothing but the tracker
+//! to find peers by.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::content::Torrent;
+use crate::process::{Running, free_port};
+
+/// A program from Debian.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Peer {
+    Aria2,
+    Libtorrent,
+    QBittorrent,
+    RTorrent,
+    Transmission,
+}
+
+impl Peer {
+    pub const ALL: [Peer; 5] = [Peer::Aria2, Peer::Libtorrent, Peer::QBittorrent, Peer::RTorrent, Peer::Transmission];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Peer::Aria2 => "aria2",
+            Peer::Libtorrent => "libtorrent",
+            Peer::QBittorrent => "qBittorrent",
+            Peer::RTorrent => "rtorrent",
+            Peer::Transmission => "transmission",
+        }
+    }
+
+    pub fn programs(self) -> Vec<&'static str> {
+        match self {
+            Peer::Aria2 => vec!["aria2c"],
+            Peer::Libtorrent => vec!["python3-libtorrent"],
+            Peer::QBittorrent => vec!["qbittorrent-nox"],
+            Peer::RTorrent => vec!["rtorrent"],
+            Peer::Transmission => vec!["transmission-cli"],
+        }
+    }
+
+    /// Serves `folder/seed`.
+    ///
+    /// # Errors
+    /// If it can't be started.
+    pub fn seed(self, folder: &Path, torrent: &Torrent) -> Result<Running, String> {
+        self.start(folder, &torrent.file.display().to_string(), &folder.join("seed"))
+    }
+
+    /// Downloads `source` into `folder/theirs`.
+    ///
+    /// # Errors
+    /// If it can't be started.
+    pub fn leech(self, folder: &Path, source: &str) -> Result<Running, String> {
+        let into = folder.join("theirs");
+        fs::create_dir_all(&into).map_err(|e| e.to_string())?;
+        self.start(folder, source, &into)
+    }
+
+    /// All of these check what is in `data` first, and seed what is complete.
+    fn start(self, folder: &Path, source: &str, data: &Path) -> Result<Running, String> {
+        let port = free_port();
+        let mut command = match self {
+            Peer::Aria2 => aria2(source, data, port),
+            Peer::Libtorrent => libtorrent(source, data, port),
+            Peer::QBittorrent => qbittorrent(folder, source, data, port),
+            Peer::RTorrent => rtorrent(folder, source, data, port),
+            Peer::Transmission => transmission(folder, source, data, port),
+        };
+        Running::start(folder, self.name(), &mut command)
+    }
+}
+
+fn aria2(source: &str, data: &Path, port: u16) -> Command {
+    let mut command = Command::new("aria2c");
+    command.args([
+        "--no-conf",
+        "--check-integrity=true",
+        "--seed-ratio=0.0",
+        "--enable-dht=false",
+        "--enable-dht6=false",
+    ]);
+    command.args([
+        "--bt-enable-lpd=false",
+        "--enable-peer-exchange=false",
+        "--summary-interval=0",
+        "--file-allocation=none",
+    ]);
+    command.arg(format!("--listen-port={port}")).arg("-d").arg(data).arg(source);
+    command
+}
+
+fn libtorrent(source: &str, data: &Path, port: u16) -> Command {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/libtorrent_peer.py");
+    let mut command = Command::new("/usr/bin/python3");
+    command.arg(script).arg(source).arg(data).arg(port.to_string());
+    command
+}
+
+fn qbittorrent(folder: &Path, source: &str, data: &Path, port: u16) -> Command {
+    let profile = folder.join("qbittorrent");
+    let config = profile.join("qBittorrent/config");
+    fs::create_dir_all(&config).expect("make the profile");
+    let settings = format!(
+        "[LegalNotice]\nAccepted=true\n\n[BitTorrent]\nSession\\Port={port}\nSession\\DHTEnabled=false\n\
+         Session\\LSDEnabled=false\nSession\\PeXEnabled=false\nSession\\DefaultSavePath={}\n\
+         Session\\MultiConnectionsPerIp=true\n\n[Preferences]\nWebUI\\LocalHostAuth=false\n",
+        data.display()
+    );
+    fs::write(config.join("qBittorrent.conf"), settings).expect("write the profile");
+    let mut command = Command::new("qbittorrent-nox");
+    command.arg(format!("--profile={}", profile.display())).arg(format!("--webui-port={}", free_port()));
+    command.arg(format!("--save-path={}", data.display())).arg(source);
+    command
+}
+
+fn rtorrent(folder: &Path, source: &str, data: &Path, port: u16) -> Command {
+    let session = folder.join("rtorrent");
+    fs::create_dir_all(&session).expect("make the session folder");
+    let settings = format!(
+        "system.daemon.set = true\nnetwork.port_range.set = {port}-{port}\nnetwork.bind_address.set = 127.0.0.1\n\
+         directory.default.set = {}\nsession.path.set = {}\ndht.mode.set = disable\nprotocol.pex.set = no\n\
+         trackers.use_udp.set = no\nload.start = \"{source}\"\n",
+        data.display(),
+        session.display()
+    );
+    let file = folder.join("rtorrent.rc");
+    fs::write(&file, settings).expect("write the settings");
+    let mut command = Command::new("rtorrent");
+    command.arg("-n").arg("-o").arg(format!("import={}", file.display()));
+    command
+}
+
+/// It never calls addresses in 127.0.0.0/8, so it is called: ours learns its port from the tracker.
+fn transmission(folder: &Path, source: &str, data: &Path, port: u16) -> Command {
+    let config = folder.join("transmission");
+    fs::create_dir_all(&config).expect("make the configuration");
+    let settings = "{\"dht-enabled\": false, \"lpd-enabled\": false, \"pex-enabled\": false, \"utp-enabled\": false}";
+    fs::write(config.join("settings.json"), settings).expect("write the settings");
+    let mut command = Command::new("transmission-cli");
+    command.arg("-g").arg(config).arg("-w").arg(data).args(["-p", &port.to_string(), "-M", "-v", source]);
+    command
+}

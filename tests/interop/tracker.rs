@@ -1,0 +1,78 @@
+//! A real tracker: opentracker, over HTTP and UDP on one port. Debian's serves only what stands in a list.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::content::Torrent;
+use crate::process::{Running, free_port, wait};
+
+/// Where a tracker will listen.
+#[derive(Clone, Copy)]
+pub struct Place {
+    port: u16,
+}
+
+impl Place {
+    pub fn free() -> Place {
+        Place { port: free_port() }
+    }
+
+    pub fn http_url(self) -> String {
+        format!("http://127.0.0.1:{}/announce", self.port)
+    }
+
+    pub fn udp_url(self) -> String {
+        format!("udp://127.0.0.1:{}/announce", self.port)
+    }
+}
+
+/// A running tracker for one torrent.
+pub struct OpenTracker {
+    _running: Running,
+    port: u16,
+    info_hash: String,
+}
+
+impl OpenTracker {
+    /// Starts it and waits until it answers.
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub fn start(folder: &Path, place: Place, torrent: &Torrent) -> Result<OpenTracker, String> {
+        let list = folder.join("served");
+        std::fs::write(&list, torrent.hex() + "\n").map_err(|e| e.to_string())?;
+        let Place { port } = place;
+        let mut command = Command::new("opentracker");
+        command.args(["-i", "127.0.0.1", "-p", &port.to_string(), "-P", &port.to_string(), "-d", "/", "-w"]).arg(list);
+        let running = Running::start(folder, "opentracker", &mut command)?;
+        wait(Duration::from_secs(20), &mut || {
+            TcpStream::connect(("127.0.0.1", port)).map(drop).map_err(|e| format!("opentracker: {e}"))
+        })?;
+        let info_hash = torrent.info_hash.iter().map(|byte| format!("%{byte:02x}")).collect();
+        Ok(OpenTracker { _running: running, port, info_hash })
+    }
+
+    /// Waits until it knows a seed.
+    ///
+    /// # Errors
+    /// If none announces itself in time.
+    pub fn wait_for_seed(&self, patience: Duration) -> Result<(), String> {
+        wait(patience, &mut || {
+            let scraped = self.scrape().map_err(|e| format!("scrape: {e}"))?;
+            let seeded = scraped.windows(12).any(|part| part.starts_with(b"8:completei") && part[11] != b'0');
+            if seeded { Ok(()) } else { Err("the tracker knows no seed".into()) }
+        })
+    }
+
+    fn scrape(&self) -> std::io::Result<Vec<u8>> {
+        let mut socket = TcpStream::connect(("127.0.0.1", self.port))?;
+        socket.set_read_timeout(Some(Duration::from_secs(5)))?;
+        write!(socket, "GET /scrape?info_hash={} HTTP/1.0\r\n\r\n", self.info_hash)?;
+        let mut reply = Vec::new();
+        socket.read_to_end(&mut reply)?;
+        Ok(reply)
+    }
+}

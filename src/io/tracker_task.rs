@@ -28,7 +28,7 @@ pub struct TrackerSetup {
     pub key: u32,
     /// Where we take connections.
     pub port: u16,
-    /// URLs in their tiers (BEP 12). What can't be asked is left out and named in the status.
+    /// The torrent's own, in their tiers (BEP 12); others come by [`TrackerHandle::add`]. What can't be asked is left out and named in the status.
     pub tiers: Vec<Vec<String>>,
     /// BEP 27: one tracker at a time.
     pub private: bool,
@@ -117,7 +117,8 @@ impl TrackerHandle {
         self.say(Command::WantPeers);
     }
 
-    /// Asks these too, each list a tier of its own. Ignored for a private torrent.
+    /// Asks these too, each list a tier of its own: what is not in the torrent or its link, but named by the user or
+    /// remembered. Ignored for a private torrent, and left by one that turns out to be private.
     pub fn add(&self, tiers: Vec<Vec<String>>) {
         self.say(Command::Add(tiers));
     }

@@ -64,7 +64,7 @@ impl Blame {
 
     /// True if the piece has failed and not yet passed: it is better fetched from one peer alone.
     pub fn is_poisoned(&self, piece: u32) -> bool {
-        self.failed.contains_key(&piece)
+        !self.failed.is_empty() && self.failed.contains_key(&piece)
     }
 
     /// True if the peer sent something of the piece when it failed.

@@ -17,6 +17,9 @@ pub(super) const TRIAL: Duration = Duration::from_secs(60);
 /// Two connections between the same two ends that came up within this time are a crossing: both ends keep the same one.
 const CROSSING: Duration = Duration::from_secs(10);
 
+/// Peers that are gone and whose address is remembered.
+const DEPARTED: usize = 1_000;
+
 impl Torrent {
     /// Addresses from one source. Call as soon as there are any.
     pub fn on_addresses(&mut self, now: Instant, source: Source, addresses: &[SocketAddr]) {
@@ -49,7 +52,7 @@ impl Torrent {
         let accepted = self.accepted.remove(&key);
         let known = dial.is_some() || accepted.is_some();
         if !known || self.stopped || !self.admit(now, dial, &connected) {
-            if let Some(dial) = dial {
+            if let Some(dial) = dial.filter(|dial| !self.is_connected_to(dial.addr)) {
                 self.book.closed(now, dial.addr, &CloseReason::Ours, false);
             }
             self.say(key, PeerCommand::Close);
@@ -60,7 +63,7 @@ impl Torrent {
         }
         let peer = Peer::new(now, &connected, dial.map(|dial| dial.addr));
         self.peers.insert(key, peer);
-        self.greet(key, connected.extended);
+        self.greet(key);
         self.settle(now);
     }
 
@@ -124,8 +127,9 @@ impl Torrent {
 
     /// Never again: the peer lied about bytes.
     pub(super) fn ban(&mut self, key: PeerKey) {
-        if let Some(peer) = self.peers.get(&key) {
-            let addr = peer.listens.unwrap_or(peer.addr);
+        let departed = || self.departed.iter().find(|(gone, _)| *gone == key).map(|(_, addr)| *addr);
+        let addr = self.peers.get(&key).map(Peer::known_as).or_else(departed);
+        if let Some(addr) = addr {
             self.ban_addr(addr);
             self.hang_up(key);
         }
@@ -145,6 +149,10 @@ impl Torrent {
         held.into_iter().for_each(|id| self.on_lost(now, key, id));
         let Some(peer) = self.peers.remove(&key) else { return };
         self.hungry.remove(&key);
+        if peer.was_useful() {
+            self.departed.push_back((key, peer.known_as()));
+            self.departed.drain(..self.departed.len().saturating_sub(DEPARTED));
+        }
         self.past.down += peer.tally.down;
         self.past.up += peer.tally.up;
         if let (Some(pieces), Some(has)) = (&mut self.pieces, &peer.has) {
@@ -155,7 +163,7 @@ impl Torrent {
             self.ask_metadata(now);
         }
         self.release_exclusive(key);
-        if let Some(addr) = peer.listens {
+        if let Some(addr) = peer.listens.filter(|addr| !self.is_connected_to(*addr)) {
             self.book.closed(now, addr, reason, peer.was_useful());
         }
         self.supply = true;
@@ -188,22 +196,24 @@ impl Torrent {
         let crossing = peer.incoming != connected.incoming && now < peer.since + CROSSING;
         let ours_stays = self.config.peer_id > connected.peer_id;
         let new_stays = crossing && connected.incoming != ours_stays;
+        if let (false, Some(dial)) = (new_stays, dial) {
+            // It called us before: now we know where it listens, and need not call there while it is here.
+            if let Some(peer) = self.peers.get_mut(&old) {
+                peer.listens.get_or_insert(dial.addr);
+            }
+        }
         if new_stays {
             self.hang_up(old);
         }
         new_stays
     }
 
-    fn greet(&mut self, key: PeerKey, extended: bool) {
+    fn greet(&mut self, key: PeerKey) {
         if let Some(pieces) = &self.pieces {
             let (layout, log, info) = (pieces.layout.clone(), pieces.log.clone(), pieces.info.clone());
             self.say(key, PeerCommand::Layout { layout, log, info });
         }
-        if self.complete {
-            if extended {
-                self.say(key, PeerCommand::UploadOnly(true));
-            }
-        } else if let Some(peer) = self.peers.get_mut(&key) {
+        if let Some(peer) = self.peers.get_mut(&key).filter(|_| !self.complete) {
             peer.interest = true;
             self.say(key, PeerCommand::Interest(true));
         }
@@ -211,6 +221,10 @@ impl Torrent {
 
     pub(super) fn connections_and_dials(&self) -> usize {
         self.peers.values().filter(|peer| !peer.closing).count() + self.accepted.len() + self.dials.len()
+    }
+
+    fn is_connected_to(&self, addr: SocketAddr) -> bool {
+        self.peers.values().any(|peer| peer.listens == Some(addr) && !peer.closing)
     }
 
     fn has_room_for(&self, addr: SocketAddr) -> bool {

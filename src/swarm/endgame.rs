@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use crate::base::layout::BLOCK_LEN;
-use crate::base::run::{Run, RunBuffer};
+use crate::base::run::{Run, RunBuffer, RunId};
 use crate::swarm::action::PeerKey;
 use crate::swarm::lease::Lease;
 use crate::swarm::torrent::Torrent;
@@ -20,6 +20,9 @@ const VERY_LAST: u64 = 8 * BLOCK_LEN as u64;
 const UNKNOWN_RATE: u64 = 64 * 1024;
 /// While others have pieces to begin, a peer that has none may double only what would take longer than this.
 const FAR: Duration = Duration::from_secs(10);
+/// Without memory for a duplicate, a holder so much slower, and so late, loses its lease.
+const FAR_SLOWER: u32 = 4;
+const FAR_LATER: Duration = Duration::from_secs(3);
 
 impl Torrent {
     /// A second lease of blocks that somebody else is slow with.
@@ -33,23 +36,26 @@ impl Torrent {
         let holders = if leases.bytes() <= VERY_LAST { HOLDERS + 1 } else { HOLDERS };
 
         // The holder that would be done last, if that is later than this peer would be.
-        let mut worst: Option<(Duration, Run)> = None;
+        let mut worst: Option<(Duration, RunId, Run)> = None;
         for holder in leases.holders().filter(|holder| *holder != key) {
             let eta = self.eta(now, holder);
-            if worst.is_some_and(|(worst, _)| worst >= eta) || (!at_the_end && eta < FAR) {
+            if worst.is_some_and(|(worst, _, _)| worst >= eta) || (!at_the_end && eta < FAR) {
                 continue;
             }
             let doubles = |lease: &Lease| {
                 !lease.recalled
                     && peer.serves(lease.run.piece)
-                    && pieces.staging.get(lease.run.piece).is_some_and(|open| open.doubles(lease.run, key, holders))
+                    && pieces
+                        .staging
+                        .get(lease.run.piece)
+                        .is_some_and(|open| open.doubles(now, lease.run, key, holders))
                     && !leases.of(key).any(|(_, own)| overlap(own.run, lease.run))
             };
-            if let Some((_, lease)) = leases.of(holder).filter(|(_, lease)| doubles(lease)).last() {
-                worst = Some((eta, lease.run));
+            if let Some((id, lease)) = leases.of(holder).filter(|(_, lease)| doubles(lease)).last() {
+                worst = Some((eta, id, lease.run));
             }
         }
-        let (eta, run) = worst?;
+        let (eta, id, run) = worst?;
         // Both are to be done at the same time: the newcomer takes from the end what it can in half of that time.
         let blocks = (rate as f64 * eta.as_secs_f64() / 2.0 / f64::from(BLOCK_LEN)) as u64;
         let most = u64::from(run.count).div_ceil(2).min(u64::from(peer.hungry).div_ceil(BLOCK_LEN.into()));
@@ -58,7 +64,15 @@ impl Torrent {
         if own >= eta {
             return None;
         }
-        self.pieces.as_mut()?.staging.lend_again(now, key, run, blocks as u32, holders)
+        let staging = &mut self.pieces.as_mut()?.staging;
+        let twice = staging.lend_again(now, key, run, blocks as u32, holders);
+        let (holder, since) = staging.leases().get(id).map(|lease| (lease.peer, lease.since))?;
+        let had_time = since + FAR_LATER <= now;
+        if twice.is_none() && had_time && eta >= own * FAR_SLOWER && eta >= FAR_LATER && staging.recall(id) {
+            // No memory for two: the slow one gives up, and the run goes to whoever is quick.
+            self.recall(&[(holder, id)]);
+        }
+        twice
     }
 
     /// When the peer will have delivered all that it holds, by its rate.

@@ -7,6 +7,7 @@ use crate::base::run::RunBuffer;
 use crate::proto::session::PeerCommand;
 use crate::swarm::action::{DiskJob, PeerKey};
 use crate::swarm::lease::grant_len;
+use crate::swarm::open_piece::{Exclusive, OpenPiece};
 use crate::swarm::peer::Peer;
 use crate::swarm::picker::{Choice, Urgency};
 use crate::swarm::pieces::Pieces;
@@ -18,6 +19,10 @@ const RANDOM_FIRST: u32 = 4;
 pub(super) const GRACE: Duration = Duration::from_millis(300);
 /// Hungry peers that could not be served are looked at again after this, since estimates change with time alone.
 const REVIEW: Duration = Duration::from_millis(250);
+/// A piece whose hash failed is fetched by one peer alone for so long.
+const ALONE: Duration = Duration::from_secs(30);
+/// A piece that a peer refused is not asked of it again for so long.
+const REFUSAL: Duration = Duration::from_secs(30);
 /// Open pieces with free blocks that are looked at for one run.
 const LOOK: usize = 1_024;
 /// Pieces without an urgency of their own.
@@ -33,12 +38,15 @@ enum Offer {
 }
 
 impl Torrent {
-    /// Serves every hungry peer, if something has become free.
+    /// Serves every hungry peer, the quickest first, if something has become free.
     pub(super) fn serve_hungry(&mut self, now: Instant) {
         if !std::mem::take(&mut self.supply) || !self.is_fetching() {
             return;
         }
-        let hungry: Vec<PeerKey> = self.hungry.iter().copied().collect();
+        self.memory_short = false;
+        let rate = |key: &PeerKey| self.peers.get(key).map_or(0, |peer| peer.rate);
+        let mut hungry: Vec<PeerKey> = self.hungry.iter().copied().collect();
+        hungry.sort_by_key(|key| std::cmp::Reverse(rate(key)));
         for key in hungry {
             self.serve(now, key);
         }
@@ -50,6 +58,9 @@ impl Torrent {
     pub(super) fn serve(&mut self, now: Instant, key: PeerKey) {
         if !self.is_fetching() || !self.may_lease(key) {
             return;
+        }
+        if let Some(peer) = self.peers.get_mut(&key) {
+            peer.refused_since.take_if(|since| *since + REFUSAL <= now).inspect(|_| peer.refused.clear());
         }
         let mut left = self.allowance(now, key);
         let (mut runs, mut last) = (Vec::new(), None);
@@ -126,7 +137,7 @@ impl Torrent {
     fn next_run(&mut self, now: Instant, key: PeerKey, bytes: u64, last: Option<u32>) -> Offer {
         let (Some(pieces), Some(peer)) = (&mut self.pieces, self.peers.get(&key)) else { return Offer::Nothing };
         let blocks = bytes.div_ceil(BLOCK_LEN.into()).min(u32::MAX.into()) as u32;
-        let helps = |open: &&crate::swarm::open_piece::OpenPiece| open.admits(key) && peer.serves(open.piece);
+        let helps = |open: &&OpenPiece| open.admits(now, key) && peer.serves(open.piece);
         let open = pieces.staging.helpable().take(LOOK).find(helps).map(|open| open.piece);
         if let Some(piece) = open {
             return lend(pieces, now, key, piece, blocks);
@@ -137,18 +148,17 @@ impl Torrent {
         let next = last.map(|piece| piece + 1).filter(|next| follows(pieces, peer, *next));
         let picked = next.or_else(|| {
             let suggested = peer.suggested.iter().copied().find(|piece| follows(pieces, peer, *piece));
-            let choice = if pieces.have.count() < RANDOM_FIRST { Choice::Random } else { Choice::Rarest };
+            let choice = if pieces.log.len() < RANDOM_FIRST { Choice::Random } else { Choice::Rarest };
             let peers = &self.peers;
-            let fits = |piece: u32| {
-                (!peer.choking_us || peer.allowed_fast.contains(&piece)) && trusted(pieces, piece, key, peers)
-            };
+            let fits = |piece: u32| peer.serves(piece) && trusted(pieces, piece, key, peers);
             suggested.or_else(|| pieces.picker.pick(&mut self.rng, peer.has.as_ref()?, choice, fits))
         });
         let Some(piece) = picked else { return Offer::Nothing };
         if !pieces.staging.can_charge(pieces.layout.piece_len(piece).into()) {
             return Offer::NoMemory;
         }
-        let only = pieces.blame.is_poisoned(piece).then_some(key);
+        let alone = pieces.blame.is_poisoned(piece);
+        let only = alone.then_some(Exclusive { peer: key, until: now + ALONE });
         pieces.picker.remove(piece);
         pieces.staging.open(now, piece, ORDINARY, only);
         lend(pieces, now, key, piece, blocks)
@@ -174,6 +184,7 @@ impl Torrent {
         if self.peers.get(&key).is_some_and(|peer| peer.interest) {
             self.timers.review.get_or_insert(now + REVIEW);
             if short {
+                self.memory_short = true;
                 self.spill_for(now, key);
             }
         }

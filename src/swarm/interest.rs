@@ -65,8 +65,12 @@ impl Torrent {
     /// Pieces that only this peer was to fetch are open to others again.
     pub(super) fn release_exclusive(&mut self, key: PeerKey) {
         let Some(pieces) = &mut self.pieces else { return };
-        let exclusive: Vec<u32> =
-            pieces.staging.open_pieces().filter(|open| open.only == Some(key)).map(|open| open.piece).collect();
+        let exclusive: Vec<u32> = pieces
+            .staging
+            .open_pieces()
+            .filter(|open| open.only.is_some_and(|only| only.peer == key))
+            .map(|open| open.piece)
+            .collect();
         exclusive.into_iter().for_each(|piece| pieces.staging.set_only(piece, None));
     }
 }

@@ -16,7 +16,12 @@ impl Torrent {
         let Some(pieces) = &mut self.pieces else { return };
         pieces.jobs = pieces.jobs.saturating_sub(1);
         match outcome {
-            DiskOutcome::Verified { piece, runs } => self.on_verified(now, piece, runs),
+            DiskOutcome::Verified { piece, runs } => {
+                self.on_verified(now, piece, runs);
+                // What it frees is memory: it matters to those who wait for that.
+                self.supply |= self.memory_short;
+                return self.settle(now);
+            }
             DiskOutcome::Mismatch { piece, runs } => self.on_mismatch(piece, runs),
             DiskOutcome::Spilled { piece, runs } => self.on_spilled(piece, runs),
             DiskOutcome::Loaded { piece, runs } => self.on_loaded(now, piece, runs),

@@ -121,7 +121,11 @@ impl Torrent {
     }
 
     fn on_unchoked(&mut self, now: Instant, key: PeerKey) {
-        self.with_peer(key, |peer| peer.choking_us = false);
+        self.with_peer(key, |peer| {
+            peer.choking_us = false;
+            peer.refused.clear();
+            peer.refused_since = None;
+        });
         self.serve(now, key);
     }
 
@@ -138,16 +142,23 @@ impl Torrent {
 
     /// A run comes back, full or not.
     fn on_buffer(&mut self, now: Instant, key: PeerKey, buffer: RunBuffer) {
-        let (piece, id) = (buffer.run.piece, buffer.id);
-        let full = buffer.is_complete();
+        let (piece, full) = (buffer.run.piece, buffer.is_complete());
         let Some(pieces) = &mut self.pieces else { return };
         let Some(brought) = pieces.staging.take_back(now, key, buffer) else { return };
         self.wasted += brought.wasted;
         self.supply |= !full;
         self.recall(&brought.losers);
-        debug_assert!(brought.losers.iter().all(|(_, loser)| *loser != id));
         self.after_return(now, piece, brought.complete, brought.closed);
-        self.serve(now, key);
+        if full {
+            self.serve(now, key);
+        } else if !brought.recalled {
+            // It does not want it (now). Its session says when it is hungry again.
+            self.hungry.remove(&key);
+            self.with_peer(key, |peer| {
+                peer.hungry = 0;
+                peer.refuse(now, piece);
+            });
+        }
     }
 
     /// A run is gone with its holder.

@@ -22,8 +22,8 @@ pub struct OpenPiece {
     pub touched: Instant,
     /// What is to become of it when its leases are back.
     pub closing: Option<Closing>,
-    /// Only this peer may fetch it: a second failure then says who lied.
-    pub only: Option<PeerKey>,
+    /// Only this peer may fetch it for now.
+    pub only: Option<Exclusive>,
     pub(super) blocks: Vec<Block>,
     pub(super) free: u32,
     pub(super) done: u32,
@@ -39,6 +39,13 @@ pub enum Closing {
     Spill,
     /// Its blocks are thrown away: it is not wanted any more.
     Discard,
+}
+
+/// One peer fetches a whole piece alone, so that another failure says who lied; not for longer than to `until`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Exclusive {
+    pub peer: PeerKey,
+    pub until: Instant,
 }
 
 /// The state of one block.
@@ -96,13 +103,13 @@ impl OpenPiece {
     }
 
     /// True if `peer` may have leases of it.
-    pub fn admits(&self, peer: PeerKey) -> bool {
-        self.closing.is_none() && self.only.is_none_or(|only| only == peer)
+    pub fn admits(&self, now: Instant, peer: PeerKey) -> bool {
+        self.closing.is_none() && self.only.is_none_or(|only| only.peer == peer || only.until <= now)
     }
 
     /// True if `peer` may have some block of `run` a second time, with fewer than `holders` holders so far.
-    pub fn doubles(&self, run: Run, peer: PeerKey, holders: u8) -> bool {
-        self.admits(peer) && self.tail_stretch(run, 1, holders).is_some()
+    pub fn doubles(&self, now: Instant, run: Run, peer: PeerKey, holders: u8) -> bool {
+        self.admits(now, peer) && self.tail_stretch(run, 1, holders).is_some()
     }
 
     /// The first stretch of free blocks, at most `max` and [`Run::MAX_BLOCKS`] long.

@@ -42,6 +42,9 @@ pub struct Peer {
     pub round_tally: Tally,
     pub allowed_fast: BTreeSet<u32>,
     pub suggested: BTreeSet<u32>,
+    /// Pieces of which it gave leases back by itself, and since when.
+    pub refused: BTreeSet<u32>,
+    pub refused_since: Option<Instant>,
     /// Told to close: nothing more is asked of it.
     pub closing: bool,
     /// Since when there has been no memory for a piece that it has.
@@ -71,9 +74,16 @@ impl Peer {
             round_tally: Tally::default(),
             allowed_fast: BTreeSet::new(),
             suggested: BTreeSet::new(),
+            refused: BTreeSet::new(),
+            refused_since: None,
             closing: false,
             starved: None,
         }
+    }
+
+    /// The address to be banned or remembered.
+    pub fn known_as(&self) -> SocketAddr {
+        self.listens.unwrap_or(self.addr)
     }
 
     pub fn has(&self, piece: u32) -> bool {
@@ -86,7 +96,9 @@ impl Peer {
 
     /// True if we may ask it for this piece now.
     pub fn serves(&self, piece: u32) -> bool {
-        self.has(piece) && (!self.choking_us || self.allowed_fast.contains(&piece))
+        self.has(piece)
+            && (!self.choking_us || self.allowed_fast.contains(&piece))
+            && (self.refused.is_empty() || !self.refused.contains(&piece))
     }
 
     /// True if it works for us, or may well soon: it has unchoked us, or was connected less than `grace` ago.
@@ -103,6 +115,14 @@ impl Peer {
     pub fn suggest(&mut self, piece: u32) {
         if self.suggested.len() < HINTS {
             self.suggested.insert(piece);
+        }
+    }
+
+    /// It will not send this piece now.
+    pub fn refuse(&mut self, now: Instant, piece: u32) {
+        if self.refused.len() < HINTS {
+            self.refused.insert(piece);
+            self.refused_since.get_or_insert(now);
         }
     }
 

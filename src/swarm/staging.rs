@@ -14,7 +14,7 @@ use crate::base::layout::Layout;
 use crate::base::run::{Run, RunBuffer, RunId};
 use crate::swarm::action::PeerKey;
 use crate::swarm::lease::{Lease, Leases};
-use crate::swarm::open_piece::{Block, Closing, OpenPiece};
+use crate::swarm::open_piece::{Block, Closing, Exclusive, OpenPiece};
 use crate::swarm::picker::Urgency;
 use crate::swarm::pool::Pool;
 
@@ -48,6 +48,8 @@ pub struct Brought {
     pub losers: Vec<(PeerKey, RunId)>,
     /// The piece can go now: it was closing, and this was its last lease.
     pub closed: bool,
+    /// It had been asked for.
+    pub recalled: bool,
 }
 
 /// A piece that has left staging, with its memory; still charged until [`Staging::release`].
@@ -129,7 +131,7 @@ impl Staging {
     }
 
     /// Opens a piece; the caller has asked [`Staging::can_charge`].
-    pub fn open(&mut self, now: Instant, piece: u32, urgency: Urgency, only: Option<PeerKey>) {
+    pub fn open(&mut self, now: Instant, piece: u32, urgency: Urgency, only: Option<Exclusive>) {
         let blocks = self.layout.blocks(piece);
         self.next_serial += 1;
         self.promised += u64::from(self.layout.piece_len(piece));
@@ -177,7 +179,7 @@ impl Staging {
 
     /// Leases the first free blocks of an open piece to a peer.
     pub fn lend(&mut self, now: Instant, peer: PeerKey, piece: u32, max_blocks: u32) -> Option<RunBuffer> {
-        let run = self.open.get(&piece).filter(|open| open.admits(peer))?.free_stretch(max_blocks)?;
+        let run = self.open.get(&piece).filter(|open| open.admits(now, peer))?.free_stretch(max_blocks)?;
         Some(self.lend_run(now, peer, run))
     }
 
@@ -191,7 +193,7 @@ impl Staging {
         max_blocks: u32,
         holders: u8,
     ) -> Option<RunBuffer> {
-        let open = self.open.get(&within.piece).filter(|open| open.admits(peer))?;
+        let open = self.open.get(&within.piece).filter(|open| open.admits(now, peer))?;
         let run = open.tail_stretch(within, max_blocks, holders)?;
         self.can_charge(run.byte_len(&self.layout).into()).then(|| self.lend_run(now, peer, run))
     }
@@ -200,7 +202,7 @@ impl Staging {
     pub fn take_back(&mut self, now: Instant, peer: PeerKey, buffer: RunBuffer) -> Option<Brought> {
         let lease = self.leases.remove(peer, buffer.id)?;
         let brought = self.settle(now, lease.serial, buffer, Some(peer));
-        Some(brought)
+        Some(Brought { recalled: lease.recalled, ..brought })
     }
 
     /// Takes a buffer back that was read from the disk.
@@ -233,7 +235,7 @@ impl Staging {
     }
 
     /// Lets only `only` fetch the piece, or everybody.
-    pub fn set_only(&mut self, piece: u32, only: Option<PeerKey>) {
+    pub fn set_only(&mut self, piece: u32, only: Option<Exclusive>) {
         if let Some(open) = self.open.get_mut(&piece) {
             open.only = only;
         }

@@ -88,6 +88,10 @@ pub struct Torrent {
     pub(super) hungry: BTreeSet<PeerKey>,
     /// Something has become free since the hungry peers were served.
     pub(super) supply: bool,
+    /// Some hungry peer waits for memory.
+    pub(super) memory_short: bool,
+    /// Where peers that are gone listen, for bans that come late.
+    pub(super) departed: VecDeque<(PeerKey, SocketAddr)>,
     pub(super) tracker_only: bool,
     pub(super) stopped: bool,
     /// The disk has refused: nothing more is asked for.
@@ -137,6 +141,8 @@ impl Torrent {
             actions: VecDeque::new(),
             hungry: BTreeSet::new(),
             supply: false,
+            memory_short: false,
+            departed: VecDeque::new(),
             tracker_only: false,
             stopped: false,
             failed: false,

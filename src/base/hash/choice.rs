@@ -22,18 +22,33 @@ fn optimised() -> bool {
 }
 
 /// The fastest SHA-1 of this machine for each number of messages.
+///
+/// A wide kernel takes as long for one message as for all its lanes, so each pays from a share of its lanes on. On one
+/// core of an EPYC 9004: the crate 1.95 GB/s, two streams 3.4, eight lanes 4.2 (AVX2) and 6.8 (AVX-512VL), sixteen 7.1;
+/// Intel's cores favour sixteen lanes over eight by more, and two streams over one by less.
 pub fn sha1_ladder() -> Ladder<5> {
     let ladder = Ladder::new(SHA1_SINGLE);
     #[cfg(target_arch = "x86_64")]
-    let ladder = ladder.and(2, sha_ni::sha1()).and(5, avx512_half::sha1()).and(12, avx512::sha1());
+    let ladder = match (sha_ni::sha1(), avx512_half::sha1()) {
+        (Some(two), Some(eight)) => ladder.and(2, two).and(5, eight),
+        (Some(two), None) => ladder.and(2, two).and_some(6, avx2::sha1()),
+        (None, eight) => ladder.and_some(2, eight.or_else(avx2::sha1)),
+    }
+    .and_some(12, avx512::sha1());
     ladder
 }
 
 /// The fastest SHA-256 of this machine for each number of messages.
+///
+/// The SHA instructions do more of SHA-256 than of SHA-1 and leave less to gain. On one core of an EPYC 9004: the crate
+/// 1.83 GB/s, two streams 3.6, eight lanes 1.9 (AVX2) and 3.35 (AVX-512VL), sixteen 3.65.
 pub fn sha256_ladder() -> Ladder<8> {
     let ladder = Ladder::new(SHA256_SINGLE);
     #[cfg(target_arch = "x86_64")]
-    let ladder = ladder.and(2, sha_ni::sha256()).and(15, avx512_half::sha256()).and(16, avx512::sha256());
+    let ladder = match sha_ni::sha256() {
+        Some(two) => ladder.and(2, two).and_some(16, avx512::sha256()),
+        None => ladder.and_some(3, avx512_half::sha256().or_else(avx2::sha256)).and_some(12, avx512::sha256()),
+    };
     ladder
 }
 

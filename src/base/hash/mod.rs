@@ -113,10 +113,11 @@ mod tests {
 
     /// FIPS 180-4's third example: a million times "a", here in uneven slices and beside other messages.
     #[test]
+    #[cfg_attr(miri, ignore = "takes hours")]
     fn the_long_example_of_the_standard() {
         let a = vec![b'a'; 1000];
         let long: Vec<&[u8]> = (0..1000).flat_map(|cut| [&a[cut..], &a[..cut]]).collect();
-        let messages: Vec<&[&[u8]]> = [&long[..], &[b"abc"], &long[..]].repeat(if cfg!(miri) { 0 } else { 5 });
+        let messages: Vec<&[&[u8]]> = [&long[..], &[b"abc"], &long[..]].repeat(5);
         for (digest, message) in sha1_batch(&messages).iter().zip(&messages) {
             let expected = if message.len() == 1 { sha1(b"abc") } else { sha1(&a.repeat(1000)) };
             assert_eq!(*digest, expected);

@@ -11,8 +11,8 @@ pub const SHA256_PLAIN: Kernel<8> = Kernel { name: "plain x4", lanes: LANES, com
 const LANES: usize = 4;
 type Word = [u32; LANES];
 
-lane_kernel!(sha1_plain, 5, sha1_rounds);
-lane_kernel!(sha256_plain, 8, sha256_rounds);
+lane_kernel!(sha1_plain, 5, sha1_rounds, SHA1_K);
+lane_kernel!(sha256_plain, 8, sha256_rounds, SHA256_K);
 
 fn load(rows: [&Block; LANES]) -> [Word; 16] {
     let word = |row: &Block, at: usize| u32::from_be_bytes([row[at], row[at + 1], row[at + 2], row[at + 3]]);

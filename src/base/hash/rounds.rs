@@ -5,52 +5,54 @@
 //! left), `shift::<N>` (to the right), `xor3`, `xor4`, `choose` and `majority`. Macros and not a trait, because only a
 //! function with the same `target_feature` as its caller is inlined into it.
 
-/// One block of SHA-1 (FIPS 180-4, section 6.1.2): `$state` are the five words, `$w` the block's 16 words.
+/// One block of SHA-1 (FIPS 180-4, section 6.1.2): `$state` are the five words, `$w` the block's 16 words, `$k` the
+/// constants.
 #[rustfmt::skip] // It would indent the inner macros further on each run.
 macro_rules! sha1_rounds {
-    ($state:ident, $w:ident) => {{
+    ($state:ident, $w:ident, $k:ident) => {{
         let [mut a, mut b, mut c, mut d, mut e] = $state;
         macro_rules! step {
-            ($t:expr, $f:ident, $k:ident, $a:ident $b:ident $c:ident $d:ident $e:ident) => {
+            ($t:expr, $f:ident, $constant:ident, $a:ident $b:ident $c:ident $d:ident $e:ident) => {
                 if $t >= 16 {
                     let mixed = xor4($w[($t + 13) % 16], $w[($t + 8) % 16], $w[($t + 2) % 16], $w[$t % 16]);
                     $w[$t % 16] = rotate::<1>(mixed);
                 }
-                $e = add(add(add($e, $k), $w[$t % 16]), $f($b, $c, $d));
+                $e = add(add(add($e, $constant), $w[$t % 16]), $f($b, $c, $d));
                 $e = add($e, rotate::<5>($a));
                 $b = rotate::<30>($b);
             };
         }
         macro_rules! five {
-            ($t:expr, $f:ident, $k:ident) => {
-                step!($t, $f, $k, a b c d e);
-                step!($t + 1, $f, $k, e a b c d);
-                step!($t + 2, $f, $k, d e a b c);
-                step!($t + 3, $f, $k, c d e a b);
-                step!($t + 4, $f, $k, b c d e a);
+            ($t:expr, $f:ident, $constant:ident) => {
+                step!($t, $f, $constant, a b c d e);
+                step!($t + 1, $f, $constant, e a b c d);
+                step!($t + 2, $f, $constant, d e a b c);
+                step!($t + 3, $f, $constant, c d e a b);
+                step!($t + 4, $f, $constant, b c d e a);
             };
         }
         macro_rules! twenty {
-            ($t:expr, $f:ident, $constant:expr) => {
-                let k = splat($constant);
-                five!($t, $f, k);
-                five!($t + 5, $f, k);
-                five!($t + 10, $f, k);
-                five!($t + 15, $f, k);
+            ($t:expr, $f:ident) => {
+                let constant = splat($k[$t / 20]);
+                five!($t, $f, constant);
+                five!($t + 5, $f, constant);
+                five!($t + 10, $f, constant);
+                five!($t + 15, $f, constant);
             };
         }
-        twenty!(0, choose, 0x5a827999);
-        twenty!(20, xor3, 0x6ed9eba1);
-        twenty!(40, majority, 0x8f1bbcdc);
-        twenty!(60, xor3, 0xca62c1d6);
+        twenty!(0, choose);
+        twenty!(20, xor3);
+        twenty!(40, majority);
+        twenty!(60, xor3);
         $state = [add($state[0], a), add($state[1], b), add($state[2], c), add($state[3], d), add($state[4], e)];
     }};
 }
 
-/// One block of SHA-256 (FIPS 180-4, section 6.2.2): `$state` are the eight words, `$w` the block's 16 words.
+/// One block of SHA-256 (FIPS 180-4, section 6.2.2): `$state` are the eight words, `$w` the block's 16 words, `$k` the
+/// constants.
 #[rustfmt::skip] // It would indent the inner macros further on each run.
 macro_rules! sha256_rounds {
-    ($state:ident, $w:ident) => {{
+    ($state:ident, $w:ident, $k:ident) => {{
         let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = $state;
         macro_rules! step {
             ($t:expr, $a:ident $b:ident $c:ident $d:ident $e:ident $f:ident $g:ident $h:ident) => {
@@ -60,9 +62,9 @@ macro_rules! sha256_rounds {
                     let late = xor3(rotate::<15>(late), rotate::<13>(late), shift::<10>(late));
                     $w[$t % 16] = add(add($w[$t % 16], $w[($t + 9) % 16]), add(early, late));
                 }
-                let k = splat($crate::base::hash::rounds::SHA256_K[$t]);
+                let constant = splat($k[$t]);
                 let sum = xor3(rotate::<26>($e), rotate::<21>($e), rotate::<7>($e));
-                $h = add(add(add($h, k), $w[$t % 16]), add(choose($e, $f, $g), sum));
+                $h = add(add(add($h, constant), $w[$t % 16]), add(choose($e, $f, $g), sum));
                 $d = add($d, $h);
                 let sum = xor3(rotate::<30>($a), rotate::<19>($a), rotate::<10>($a));
                 $h = add($h, add(majority($a, $b, $c), sum));
@@ -98,7 +100,7 @@ macro_rules! sha256_rounds {
 /// A function `$name` for [`Kernel::compress`](super::lanes::Kernel) out of one of the rounds above. Lanes that are not
 /// in use repeat the first one.
 macro_rules! lane_kernel {
-    ($(#[$attribute:meta])* $name:ident, $words:literal, $rounds:ident) => {
+    ($(#[$attribute:meta])* $name:ident, $words:literal, $rounds:ident, $constants:ident) => {
         $(#[$attribute])*
         fn $name(states: &mut [[u32; $words]], inputs: &[&[Block]]) {
             let used = |lane: usize| if lane < states.len() { lane } else { 0 };
@@ -109,13 +111,15 @@ macro_rules! lane_kernel {
             for (word, column) in state.iter_mut().zip(columns) {
                 *word = from_column(column);
             }
+            // If the compiler knew the constants, it would add them late in each round, where all else waits for the sum.
+            let constants = std::hint::black_box(&$crate::base::hash::rounds::$constants);
             for block in 0..inputs[0].len() {
                 let mut rows = [&lanes[0][block]; LANES];
                 for (row, lane) in rows.iter_mut().zip(lanes) {
                     *row = &lane[block];
                 }
                 let mut w = load(rows);
-                $rounds!(state, w);
+                $rounds!(state, w, constants);
             }
             for (word, column) in state.into_iter().enumerate() {
                 for (state, value) in states.iter_mut().zip(to_column(column)) {
@@ -127,6 +131,9 @@ macro_rules! lane_kernel {
 }
 
 pub(super) use {lane_kernel, sha1_rounds, sha256_rounds};
+
+/// The constants of SHA-1, each for twenty rounds (FIPS 180-4, section 4.2.1).
+pub const SHA1_K: [u32; 4] = [0x5a827999, 0x6ed9eba1, 0x8f1bbcdc, 0xca62c1d6];
 
 /// The constants of SHA-256 (FIPS 180-4, section 4.2.2).
 #[rustfmt::skip]

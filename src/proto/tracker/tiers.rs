@@ -85,6 +85,8 @@ pub struct Tiers {
 #[derive(Debug)]
 struct Tracker {
     url: TrackerUrl,
+    /// Not one of the torrent's own.
+    added: bool,
     told: Told,
     /// `completed` is still to be told.
     completed_due: bool,
@@ -92,7 +94,7 @@ struct Tracker {
     /// The earliest time of a regular announce.
     not_before: Option<Instant>,
     failures: u32,
-    /// It wants never to be asked again (BEP 31).
+    /// Never to be asked again: it wants it so (BEP 31), or the torrent is private and it is not one of its own.
     gone: bool,
     answered: bool,
     /// The request of a round that is out, also when the round is over.
@@ -151,7 +153,7 @@ impl Tiers {
             asks: VecDeque::new(),
             rng,
         };
-        schedule.insert(now, tiers);
+        schedule.insert(now, tiers, false);
         if private {
             schedule.merge_tiers(now);
         }
@@ -159,21 +161,26 @@ impl Tiers {
         schedule
     }
 
-    /// Asks these too, each list a tier of its own. A private torrent takes no added trackers (BEP 27).
+    /// Asks these too, each list a tier of its own, as long as the torrent is not private: such a one has no trackers but
+    /// its own (BEP 27).
     pub fn add(&mut self, now: Instant, tiers: Vec<Vec<TrackerUrl>>) {
         if !self.private && !self.stopped {
-            self.insert(now, tiers);
+            self.insert(now, tiers, true);
             self.on_timeout(now);
         }
     }
 
-    /// The metadata says that the torrent is private: from now on there is one tracker, the first that has answered.
-    /// The others that know us are told `stopped`. Gives that one tracker.
+    /// The metadata says that the torrent is private: from now on there is one tracker, the first of its own that has
+    /// answered. The others that know us are told `stopped`, those that were added are out. Gives that one tracker.
     pub fn become_private(&mut self, now: Instant) -> Option<TrackerKey> {
         if self.private || self.stopped {
             return self.current;
         }
-        self.current = self.tiers.iter().flat_map(|tier| &tier.order).copied().find(|key| self.at(*key).answered);
+        for tracker in &mut self.trackers {
+            tracker.gone |= tracker.added;
+        }
+        let keep = |key: &TrackerKey| self.at(*key).answered && !self.at(*key).gone;
+        self.current = self.tiers.iter().flat_map(|tier| &tier.order).copied().find(keep);
         self.merge_tiers(now);
         for key in self.keys().filter(|key| Some(*key) != self.current).collect::<Vec<_>>() {
             self.part_from(key);
@@ -467,14 +474,14 @@ impl Tiers {
 
     // ---- the books ----
 
-    fn insert(&mut self, now: Instant, tiers: Vec<Vec<TrackerUrl>>) {
+    fn insert(&mut self, now: Instant, tiers: Vec<Vec<TrackerUrl>>, added: bool) {
         for urls in tiers {
             let mut order = Vec::new();
             for url in urls {
                 let known = self.trackers.iter().any(|tracker| tracker.url == url);
                 if !known && self.trackers.len() < MAX_TRACKERS {
                     order.push(TrackerKey(self.trackers.len() as u32));
-                    self.trackers.push(Tracker::new(url));
+                    self.trackers.push(Tracker::new(url, added));
                 }
             }
             if !order.is_empty() {
@@ -517,9 +524,10 @@ impl Tiers {
 }
 
 impl Tracker {
-    fn new(url: TrackerUrl) -> Self {
+    fn new(url: TrackerUrl, added: bool) -> Self {
         Tracker {
             url,
+            added,
             told: Told::Nothing,
             completed_due: false,
             tracker_id: None,

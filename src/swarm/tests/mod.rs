@@ -3,4 +3,6 @@
 mod connections;
 mod download;
 mod random;
+mod recovery;
+mod serving;
 mod world;

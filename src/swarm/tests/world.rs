@@ -71,7 +71,7 @@ impl World {
         let truth: Vec<u8> = (0..total).map(|_| rng.random()).collect();
         let info = b"d6:lengthi1ee".to_vec();
         let mut config = TorrentConfig::new(TorrentId::from_v1(InfoHashV1(sha1(&info))), PeerId([1; 20]));
-        config.memory = memory;
+        (config.memory, config.max_peers) = (memory, 200);
         let now = Instant::now();
         World {
             torrent: Torrent::new(config, now, StdRng::seed_from_u64(seed ^ 7)),
@@ -210,6 +210,12 @@ impl World {
             self.hunger(key);
         }
         true
+    }
+
+    pub fn deliver_some(&mut self, key: PeerKey, blocks: u32) {
+        for _ in 0..blocks {
+            self.deliver(key);
+        }
     }
 
     pub fn close(&mut self, key: PeerKey) {

@@ -22,13 +22,15 @@ lane_kernel!(
     #[target_feature(enable = "avx2")]
     sha1_x8,
     5,
-    sha1_rounds
+    sha1_rounds,
+    SHA1_K
 );
 lane_kernel!(
     #[target_feature(enable = "avx2")]
     sha256_x8,
     8,
-    sha256_rounds
+    sha256_rounds,
+    SHA256_K
 );
 
 #[inline]

@@ -28,13 +28,15 @@ lane_kernel!(
     #[target_feature(enable = "avx512f,avx512bw")]
     sha1_x16,
     5,
-    sha1_rounds
+    sha1_rounds,
+    SHA1_K
 );
 lane_kernel!(
     #[target_feature(enable = "avx512f,avx512bw")]
     sha256_x16,
     8,
-    sha256_rounds
+    sha256_rounds,
+    SHA256_K
 );
 
 /// The blocks' words, each with one lane for each row: a transposition of 16 × 16 words, in big-endian order.

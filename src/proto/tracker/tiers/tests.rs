@@ -351,6 +351,24 @@ fn a_magnet_that_turns_out_private_keeps_the_first_tracker_that_answered() {
 }
 
 #[test]
+fn a_tracker_that_was_added_is_none_of_a_private_torrents() {
+    let mut scene = Scene::new(&[&["udp://own"]], false);
+    scene.tiers.add(scene.now, vec![vec![TrackerUrl::parse("udp://added").unwrap()]]);
+    let asked = scene.asked();
+    assert_eq!((asked.len(), asked[1].0.as_str()), (2, "added"));
+    scene.ok(asked[1].2.id);
+    scene.fail(asked[0].2.id);
+    assert_eq!(scene.tiers.become_private(scene.now), None);
+    let asked = scene.asked();
+    let events: Vec<_> = asked.iter().map(|(host, event, _)| (host.as_str(), *event)).collect();
+    assert_eq!(events, [("added", AnnounceEvent::Stopped)]);
+    scene.wait();
+    assert_eq!(scene.hosts(), ["own"]);
+    scene.wait();
+    assert_eq!(scene.hosts(), [""; 0], "its back-off is not over, and nobody else is asked");
+}
+
+#[test]
 fn trackers_are_capped_and_empty_lists_are_nothing() {
     let urls: Vec<Vec<TrackerUrl>> =
         (0..1_000).map(|n| vec![TrackerUrl::parse(&format!("udp://t{n}")).unwrap()]).collect();

@@ -1,0 +1,19 @@
+//! Messages of the extension protocol.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use rtorrent_cli::proto::ext::{ExtHandshake, MetadataMessage, PexMessage, dont_have};
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut handshake = ExtHandshake::default();
+    let _ = handshake.update(bytes);
+    let _ = handshake.update(bytes);
+    let _ = dont_have(bytes);
+    if let Ok(message) = MetadataMessage::decode(bytes) {
+        let written = message.encode();
+        assert_eq!(MetadataMessage::decode(&written), Ok(message));
+    }
+    if let Ok(message) = PexMessage::decode(bytes) {
+        let _ = PexMessage::decode(&message.encode()).expect("our own bytes");
+    }
+});

@@ -22,7 +22,7 @@ const SNUB: (Duration, Duration) = (Duration::from_secs(4), Duration::from_secs(
 const FIRST_SNUB: Duration = Duration::from_secs(10);
 /// At most one tally in this time.
 const TALLY: Duration = Duration::from_secs(1);
-/// A peer that rejects without choking is left in peace for so long.
+/// A peer that rejects all that it was asked for without choking is left in peace for so long.
 const PAUSE: Duration = Duration::from_secs(1);
 /// For what is queued when we close.
 const LINGER: Duration = Duration::from_secs(5);
@@ -42,7 +42,7 @@ pub(super) struct Deadlines {
     tallied: Instant,
     tally_due: bool,
     closing: Option<Instant>,
-    /// The peer rejected a request although it does not choke us; it is asked for nothing more for a while.
+    /// The peer rejected all requests although it does not choke us; it is asked for nothing more for a while.
     rejected: Option<Instant>,
 }
 

@@ -163,7 +163,7 @@ impl Session {
             self.hungry = None;
             self.emit(PeerEvent::Returned(run));
         }
-        if !self.choked {
+        if !self.choked && self.leases.in_flight() == 0 {
             self.deadlines.pause(self.now);
         }
         self.awaits();

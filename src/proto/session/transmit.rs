@@ -192,7 +192,8 @@ impl Session {
 
     /// Fills the window up, once there is room for an eighth of it.
     fn compose_requests(&mut self) {
-        if self.deadlines.is_closing() || (self.choked && self.allowed.is_empty()) {
+        let idle = self.choked && self.allowed.is_empty();
+        if idle || self.deadlines.is_closing() || self.deadlines.is_pausing() {
             return;
         }
         let most = self.theirs.as_ref().and_then(|theirs| theirs.reqq).unwrap_or(DEFAULT_REQQ);

@@ -123,7 +123,10 @@ fn a_peer_that_rejects_without_choking_is_left_in_peace_for_a_second() {
     peer.events();
     (0..4).for_each(|block| peer.says(Message::Reject(request(0, block))));
     assert_eq!(words(&peer.events()), ["returned 1 have 0"]);
+    peer.lease(&[(2, 0)]);
+    assert!(peer.written().is_empty());
     peer.pass(SECOND);
+    assert_eq!(peer.written().len(), 4);
     assert!(matches!(peer.events()[..], [PeerEvent::Hungry { .. }]));
 }
 

@@ -155,6 +155,7 @@ impl Torrent {
         }
         self.past.down += peer.tally.down;
         self.past.up += peer.tally.up;
+        self.past.wasted += peer.tally.wasted;
         if let (Some(pieces), Some(has)) = (&mut self.pieces, &peer.has) {
             pieces.picker.leave(has);
         }

@@ -175,7 +175,7 @@ impl Torrent {
         let mut snapshot = Snapshot {
             downloaded: totals.downloaded,
             uploaded: totals.uploaded,
-            wasted: self.wasted,
+            wasted: self.wasted + self.past.wasted + self.peers.values().map(|peer| peer.tally.wasted).sum::<u64>(),
             connected: self.peers.len() as u32,
             dialling: self.dials.len() as u32,
             known: self.book.len() as u32,

@@ -72,8 +72,11 @@ pub enum PeerEvent {
 /// Payload bytes of one connection so far.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Tally {
+    /// Of leased blocks.
     pub down: u64,
     pub up: u64,
+    /// Block bytes that came and were of no use: answers to requests that had been taken back. Not in `down`.
+    pub wasted: u64,
 }
 
 /// Why a connection ended.

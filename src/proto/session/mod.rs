@@ -89,7 +89,6 @@ pub struct Session {
     /// What [`PeerEvent::Hungry`] last said and has not been answered by a grant.
     hungry: Option<u32>,
     tally: Tally,
-    wasted: u64,
     events: VecDeque<PeerEvent>,
     closed: bool,
 }
@@ -117,7 +116,6 @@ impl Session {
             allowed: Vec::new(),
             hungry: None,
             tally: Tally::default(),
-            wasted: 0,
             events: VecDeque::new(),
             closed: false,
             config,
@@ -148,11 +146,6 @@ impl Session {
     /// True once [`PeerEvent::Closed`] has been said or is about to be.
     pub fn is_closed(&self) -> bool {
         self.closed
-    }
-
-    /// Block bytes that came and were of no use: answers to requests that had been taken back.
-    pub fn wasted(&self) -> u64 {
-        self.wasted
     }
 
     fn violate(&mut self, what: &'static str) {

@@ -88,7 +88,8 @@ impl Session {
 
     /// A block begins that no lease waits for. Its bytes are read past.
     pub(super) fn on_stray_block(&mut self, block: BlockRequest) {
-        self.wasted += u64::from(block.len);
+        self.tally.wasted += u64::from(block.len);
+        self.tally_grew();
         if self.strays.take(block) {
             return self.flows();
         }

@@ -329,8 +329,9 @@ impl Session {
         if let State::Block { at, got, len } = self.receive.state
             && self.leases.memory(at).is_none()
         {
-            self.wasted += len as u64;
             self.receive.state = State::Skip { left: len - got };
+            self.tally.wasted += len as u64;
+            self.tally_grew();
         }
     }
 

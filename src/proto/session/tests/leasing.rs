@@ -56,7 +56,7 @@ fn a_recall_cancels_and_late_blocks_are_thrown_away() {
     peer.says(Message::Reject(request(0, 3)));
     (0..4).for_each(|block| peer.block(1, block));
     assert_eq!(words(&peer.news()), ["filled 2"]);
-    assert_eq!(peer.session.wasted(), 2 * u64::from(BLOCK_LEN));
+    assert_eq!(peer.session.tally.wasted, 2 * u64::from(BLOCK_LEN));
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn a_late_block_that_is_asked_for_again_is_used() {
     (0..4).for_each(|block| peer.block(0, block));
     (0..4).for_each(|block| peer.says(Message::Reject(request(0, block))));
     assert_eq!(words(&peer.news()), ["returned 1 have 0", "filled 2"]);
-    assert_eq!(peer.session.wasted(), 0);
+    assert_eq!(peer.session.tally.wasted, 0);
 }
 
 #[test]

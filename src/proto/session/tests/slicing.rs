@@ -110,7 +110,7 @@ fn outcome(mut peer: Scripted) -> Vec<String> {
             _ => out.push(word(&event)),
         }
     }
-    out.push(format!("{haves:?} wasted {} {written:?}", peer.session.wasted()));
+    out.push(format!("{haves:?} wasted {} {written:?}", peer.session.tally.wasted));
     out
 }
 

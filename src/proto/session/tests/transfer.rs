@@ -101,7 +101,7 @@ fn transfer(seed: u64, fast: bool) {
             }
         }
         if done == layout.pieces() {
-            assert_eq!(leecher.session.wasted(), 0);
+            assert_eq!(leecher.session.tally.wasted, 0);
             return;
         }
     }

@@ -55,7 +55,7 @@ fn a_liar_that_has_left_is_banned_all_the_same() {
     world.unchoke(honest);
     world.unchoke(liar);
     world.deliver(liar);
-    world.event(liar, PeerEvent::Tally(crate::proto::session::Tally { down: 16384, up: 0 }));
+    world.event(liar, PeerEvent::Tally(crate::proto::session::Tally { down: 16384, ..Default::default() }));
     world.deliver(honest);
     world.close(liar);
     world.run();

@@ -75,7 +75,11 @@ impl Announcer {
         &self,
         url: &TrackerUrl,
     ) -> Result<(Option<SocketAddr>, Option<SocketAddr>), TrackerError> {
-        let looked_up = tokio::time::timeout(LOOK_UP, self.http.resolver().lookup(url.host())).await;
+        let look_up = tokio::time::timeout(LOOK_UP, self.http.resolver().lookup(url.host()));
+        let looked_up = match url.scheme() {
+            Scheme::Https => tokio::join!(look_up, self.http.get_ready()).0,
+            Scheme::Http | Scheme::Udp => look_up.await,
+        };
         let found = match looked_up {
             Ok(Ok(found)) => found,
             Ok(Err(error)) => return Err(TrackerError::Unreachable(error.why)),

@@ -115,6 +115,11 @@ impl HttpClient {
         &self.0.resolver
     }
 
+    /// Reads what TLS needs from the disk, if nobody has before: to be done beside a name look-up.
+    pub async fn get_ready(&self) {
+        drop(self.tls().await); // who makes the request hears of the failure
+    }
+
     /// Fetches a .torrent over http(s); a redirect to a magnet link is followed in so far as it is handed back.
     ///
     /// # Errors
@@ -143,7 +148,9 @@ impl HttpClient {
         let first = Url::parse(url.trim()).map_err(|_| HttpError::BadUrl("not a URL that can be fetched"))?;
         let mut url = first.clone();
         for _ in 0..=bounds.redirects {
-            let client = self.client_for(&url, family).await?;
+            let look_up = self.0.resolver.lookup(url.host_str().unwrap_or_default().trim_matches(['[', ']']));
+            let (client, _) = tokio::join!(self.client_for(&url, family), look_up);
+            let client = client?;
             let response = client.get(url.clone()).send().await.map_err(|error| HttpError::Unreachable(why(&error)))?;
             let Some(place) = redirect_of(&response) else {
                 let status = response.status().as_u16();

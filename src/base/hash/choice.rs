@@ -54,16 +54,18 @@ pub fn sha256_ladder() -> Ladder<8> {
 
 /// Every SHA-1 kernel of this machine, for tests and benchmarks.
 pub fn sha1_kernels() -> Vec<Kernel<5>> {
-    let mut kernels = vec![SHA1_SINGLE];
     #[cfg(target_arch = "x86_64")]
-    kernels.extend([sha_ni::sha1(), avx2::sha1(), avx512_half::sha1(), avx512::sha1()].into_iter().flatten());
-    kernels
+    let others = [sha_ni::sha1(), avx2::sha1(), avx512_half::sha1(), avx512::sha1()];
+    #[cfg(not(target_arch = "x86_64"))]
+    let others = [None; 0];
+    std::iter::once(SHA1_SINGLE).chain(others.into_iter().flatten()).collect()
 }
 
 /// Every SHA-256 kernel of this machine, for tests and benchmarks.
 pub fn sha256_kernels() -> Vec<Kernel<8>> {
-    let mut kernels = vec![SHA256_SINGLE];
     #[cfg(target_arch = "x86_64")]
-    kernels.extend([sha_ni::sha256(), avx2::sha256(), avx512_half::sha256(), avx512::sha256()].into_iter().flatten());
-    kernels
+    let others = [sha_ni::sha256(), avx2::sha256(), avx512_half::sha256(), avx512::sha256()];
+    #[cfg(not(target_arch = "x86_64"))]
+    let others = [None; 0];
+    std::iter::once(SHA256_SINGLE).chain(others.into_iter().flatten()).collect()
 }

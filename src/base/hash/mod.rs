@@ -3,13 +3,14 @@
 //! A message is a list of slices, since pieces lie in several buffers; the hash is that of the slices joined.
 //!
 //! Batches go through a scheduler ([`lanes`]) to kernels that hash up to sixteen messages side by side in the lanes of
-//! vector registers ([`x86`]); [`choice`] says which kernel for how many messages. Single messages, and machines without
+//! vector registers (`x86`); [`choice`] says which kernel for how many messages. Single messages, and machines without
 //! such registers, get the `sha1` and `sha2` crates, by which the tests also judge the kernels.
 
 pub mod choice;
 pub mod lanes;
 #[cfg(test)]
 mod plain;
+#[cfg(any(test, target_arch = "x86_64"))]
 mod rounds;
 mod single;
 #[cfg(target_arch = "x86_64")]

@@ -45,16 +45,4 @@ impl Torrent {
             self.hang_up(key);
         }
     }
-
-    /// A peer whose last piece has just come is a seed from now on.
-    pub(super) fn notice_new_seed(&mut self, key: PeerKey) {
-        let Some(has) = self.peers.get(&key).and_then(|peer| peer.has.as_ref()) else { return };
-        let all = match has {
-            crate::swarm::piece_set::PieceSet::All(_) => true,
-            crate::swarm::piece_set::PieceSet::Some(bits) => bits.all(),
-        };
-        if all && self.complete {
-            self.hang_up(key);
-        }
-    }
 }

@@ -17,7 +17,7 @@ pub(super) const TRIAL: Duration = Duration::from_secs(60);
 /// Two connections between the same two ends that came up within this time are a crossing: both ends keep the same one.
 const CROSSING: Duration = Duration::from_secs(10);
 
-/// Peers that are gone and whose address is remembered.
+/// Peers that are gone, and liars, that are remembered.
 const DEPARTED: usize = 1_000;
 
 impl Torrent {
@@ -120,6 +120,7 @@ impl Torrent {
         if let Some(peer) = self.peers.get_mut(&key)
             && !std::mem::replace(&mut peer.closing, true)
         {
+            self.closing += 1;
             self.hungry.remove(&key);
             self.say(key, PeerCommand::Close);
         }
@@ -127,9 +128,11 @@ impl Torrent {
 
     /// Never again: the peer lied about bytes.
     pub(super) fn ban(&mut self, key: PeerKey) {
-        let departed = || self.departed.iter().find(|(gone, _)| *gone == key).map(|(_, addr)| *addr);
-        let addr = self.peers.get(&key).map(Peer::known_as).or_else(departed);
-        if let Some(addr) = addr {
+        let present = self.peers.get(&key).map(|peer| (peer.known_as(), peer.peer_id));
+        let departed = || self.departed.iter().find(|(gone, ..)| *gone == key).map(|(_, addr, id)| (*addr, *id));
+        if let Some((addr, peer_id)) = present.or_else(departed) {
+            self.liars.push_back(peer_id);
+            self.liars.drain(..self.liars.len().saturating_sub(DEPARTED));
             self.ban_addr(addr);
             self.hang_up(key);
         }
@@ -149,8 +152,9 @@ impl Torrent {
         held.into_iter().for_each(|id| self.on_lost(now, key, id));
         let Some(peer) = self.peers.remove(&key) else { return };
         self.hungry.remove(&key);
+        self.closing -= usize::from(peer.closing);
         if peer.was_useful() {
-            self.departed.push_back((key, peer.known_as()));
+            self.departed.push_back((key, peer.known_as(), peer.peer_id));
             self.departed.drain(..self.departed.len().saturating_sub(DEPARTED));
         }
         self.past.down += peer.tally.down;
@@ -187,7 +191,8 @@ impl Torrent {
             }
             return false;
         }
-        if self.book.is_banned(connected.addr) || !self.has_room_for(connected.addr) {
+        let liar = self.liars.contains(&connected.peer_id);
+        if liar || self.book.is_banned(connected.addr) || !self.has_room_for(connected.addr) {
             return false;
         }
         let twin = self.peers.iter().find(|(_, peer)| {
@@ -221,7 +226,7 @@ impl Torrent {
     }
 
     pub(super) fn connections_and_dials(&self) -> usize {
-        self.peers.values().filter(|peer| !peer.closing).count() + self.accepted.len() + self.dials.len()
+        self.peers.len() - self.closing + self.accepted.len() + self.dials.len()
     }
 
     fn is_connected_to(&self, addr: SocketAddr) -> bool {

@@ -6,7 +6,7 @@ use crate::base::layout::BLOCK_LEN;
 use crate::base::run::RunBuffer;
 use crate::proto::session::PeerCommand;
 use crate::swarm::action::{DiskJob, PeerKey};
-use crate::swarm::lease::grant_len;
+use crate::swarm::lease::{LEASE_LEN, grant_len};
 use crate::swarm::open_piece::{Exclusive, OpenPiece};
 use crate::swarm::peer::Peer;
 use crate::swarm::picker::{Choice, Urgency};
@@ -63,7 +63,7 @@ impl Torrent {
             peer.refused_since.take_if(|since| *since + REFUSAL <= now).inspect(|_| peer.refused.clear());
         }
         let mut left = self.allowance(now, key);
-        let (mut runs, mut last) = (Vec::new(), None);
+        let (mut runs, mut last) = (Vec::new(), self.peers.get(&key).and_then(|peer| peer.last));
         let mut short = false;
         while left > 0 {
             match self.next_run(now, key, left, last) {
@@ -83,6 +83,7 @@ impl Torrent {
             runs.extend(self.duplicate(now, key));
         }
         let Some(peer) = self.peers.get_mut(&key) else { return };
+        peer.last = last;
         peer.starved = if short && runs.is_empty() { peer.starved.or(Some(now)) } else { None };
         if runs.is_empty() {
             self.on_unserved(now, key, short);
@@ -145,13 +146,16 @@ impl Torrent {
         if let Some(piece) = spilled_for(pieces, peer) {
             return self.reopen(now, key, piece, blocks);
         }
-        let next = last.map(|piece| piece + 1).filter(|next| follows(pieces, peer, *next));
+        let next = last.and_then(|last| neighbour(pieces, peer, last));
         let picked = next.or_else(|| {
             let suggested = peer.suggested.iter().copied().find(|piece| follows(pieces, peer, *piece));
             let choice = if pieces.log.len() < RANDOM_FIRST { Choice::Random } else { Choice::Rarest };
             let peers = &self.peers;
             let fits = |piece: u32| peer.serves(piece) && trusted(pieces, piece, key, peers);
-            suggested.or_else(|| pieces.picker.pick(&mut self.rng, peer.has.as_ref()?, choice, fits))
+            suggested.or_else(|| {
+                let picked = pieces.picker.pick(&mut self.rng, peer.has.as_ref()?, choice, fits)?;
+                Some(extent_start(pieces, peer, picked))
+            })
         });
         let Some(piece) = picked else { return Offer::Nothing };
         if !pieces.staging.can_charge(pieces.layout.piece_len(piece).into()) {
@@ -200,6 +204,28 @@ fn lend(pieces: &mut Pieces, now: Instant, key: PeerKey, piece: u32, blocks: u32
 
 fn spilled_for(pieces: &Pieces, peer: &Peer) -> Option<u32> {
     pieces.spilled.iter().copied().find(|piece| pieces.missing.get(*piece) && peer.serves(*piece))
+}
+
+/// The pieces that a lease may take together with `piece`, so that what is small is written together.
+fn extent_of(pieces: &Pieces, piece: u32) -> std::ops::Range<u32> {
+    let length = (LEASE_LEN / u64::from(pieces.layout.piece_length())).max(1) as u32;
+    let start = piece - piece % length;
+    start..start.saturating_add(length)
+}
+
+/// The piece after `last`, if it is of the same extent and no more common.
+fn neighbour(pieces: &Pieces, peer: &Peer, last: u32) -> Option<u32> {
+    let next = last + 1;
+    let close = extent_of(pieces, last).contains(&next) && follows(pieces, peer, next);
+    (close && pieces.picker.availability(next) <= pieces.picker.availability(last) + 1).then_some(next)
+}
+
+/// The first piece of the extent of `picked` that is as good as it.
+fn extent_start(pieces: &Pieces, peer: &Peer, picked: u32) -> u32 {
+    let as_good = |piece: &u32| {
+        follows(pieces, peer, *piece) && pieces.picker.availability(*piece) <= pieces.picker.availability(picked)
+    };
+    (extent_of(pieces, picked).start..picked).find(as_good).unwrap_or(picked)
 }
 
 /// True if the piece can be begun with this peer without asking for more than the peer has.

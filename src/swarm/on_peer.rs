@@ -79,10 +79,10 @@ impl Torrent {
 
     fn on_have(&mut self, now: Instant, key: PeerKey, list: &[u32]) {
         let (Some(pieces), Some(peer)) = (&mut self.pieces, self.peers.get_mut(&key)) else { return };
-        let Some(PieceSet::Some(bits)) = &mut peer.has else { return };
+        let has = peer.has.get_or_insert_with(|| PieceSet::empty(pieces.layout.pieces()));
         let mut useful = false;
-        for &piece in list.iter().filter(|piece| **piece < pieces.layout.pieces()) {
-            if bits.set(piece) {
+        for &piece in list {
+            if has.add(piece) {
                 pieces.picker.have(piece);
                 useful |= pieces.missing.get(piece);
             }
@@ -93,22 +93,18 @@ impl Torrent {
         if useful {
             self.serve(now, key);
         }
-        if self.complete {
-            self.notice_new_seed(key);
-        }
+        self.drop_if_useless(key);
     }
 
     fn on_dont_have(&mut self, key: PeerKey, piece: u32) {
         let (Some(pieces), Some(peer)) = (&mut self.pieces, self.peers.get_mut(&key)) else { return };
         let Some(has) = &mut peer.has else { return };
-        if let PieceSet::All(len) = *has {
+        if let PieceSet::All(_) = has {
+            // Counted by itself from now on.
             pieces.picker.leave(has);
-            *has = PieceSet::Some(Bitfield::full(len));
+            has.remove(piece);
             pieces.picker.join(has);
-        }
-        if let PieceSet::Some(bits) = has
-            && bits.clear(piece)
-        {
+        } else if has.remove(piece) {
             pieces.picker.have_not(piece);
         }
         self.review_interest(key);

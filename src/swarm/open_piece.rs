@@ -133,3 +133,51 @@ impl OpenPiece {
         Some(Run { piece: self.piece, first: last + 1 - count as u32, count: count as u32 })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One letter a block: free, held once or twice, or done.
+    fn piece(blocks: &str) -> OpenPiece {
+        let block = |letter| Block {
+            done: letter == 'd',
+            holders: "h2".find(letter).map_or(0, |at| at as u8 + 1),
+            sender: None,
+        };
+        OpenPiece {
+            piece: 0,
+            serial: 1,
+            urgency: Urgency { deadline: 0, priority: 0 },
+            touched: Instant::now(),
+            closing: None,
+            only: None,
+            blocks: blocks.chars().map(block).collect(),
+            free: 0,
+            done: blocks.matches('d').count() as u32,
+            stored: BTreeMap::new(),
+            out: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_first_free_stretch_ends_where_somebody_has_or_holds_a_block() {
+        let stretch = |blocks, max| piece(blocks).free_stretch(max).map(|run| (run.first, run.count));
+        assert_eq!(stretch("dhfffhf", 9), Some((2, 3)));
+        assert_eq!(stretch("dhfffhf", 2), Some((2, 2)));
+        assert_eq!(stretch("dhh", 9), None);
+        assert_eq!(stretch(&"f".repeat(100), 100), Some((0, 64)));
+    }
+
+    #[test]
+    fn the_tail_of_a_run_skips_what_is_done_or_held_by_enough() {
+        let tail = |blocks, max, holders| {
+            let whole = Run { piece: 0, first: 0, count: 5 };
+            piece(blocks).tail_stretch(whole, max, holders).map(|run| (run.first, run.count))
+        };
+        assert_eq!(tail("hhhhh", 2, 2), Some((3, 2)));
+        assert_eq!(tail("hhh2d", 9, 2), Some((0, 3)));
+        assert_eq!(tail("hdh2d", 9, 3), Some((2, 2)));
+        assert_eq!(tail("22222", 9, 2), None);
+    }
+}

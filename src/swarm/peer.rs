@@ -45,6 +45,8 @@ pub struct Peer {
     /// Pieces of which it gave leases back by itself, and since when.
     pub refused: BTreeSet<u32>,
     pub refused_since: Option<Instant>,
+    /// The piece that it was granted last: the next one lies best behind it.
+    pub last: Option<u32>,
     /// Told to close: nothing more is asked of it.
     pub closing: bool,
     /// Since when there has been no memory for a piece that it has.
@@ -76,6 +78,7 @@ impl Peer {
             suggested: BTreeSet::new(),
             refused: BTreeSet::new(),
             refused_since: None,
+            last: None,
             closing: false,
             starved: None,
         }
@@ -91,7 +94,7 @@ impl Peer {
     }
 
     pub fn is_seed(&self) -> bool {
-        self.has.as_ref().is_some_and(PieceSet::is_all)
+        self.has.as_ref().is_some_and(PieceSet::is_full)
     }
 
     /// True if we may ask it for this piece now.

@@ -427,3 +427,130 @@ fn hold(open: &mut OpenPiece, run: Run, layout: &Layout) -> u64 {
     }
     were_free
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::layout::BLOCK_LEN;
+
+    const ORDINARY: Urgency = Urgency { deadline: u32::MAX, priority: u8::MAX };
+    const BLOCK: u64 = BLOCK_LEN as u64;
+    const A: PeerKey = PeerKey(1);
+    const B: PeerKey = PeerKey(2);
+
+    /// Two pieces, of 100 blocks and of 3 blocks with a short one at the end; memory for 150 blocks.
+    fn staging() -> (Staging, Instant) {
+        let layout = Layout::v1(100 * BLOCK_LEN, [(102 * BLOCK + 5, false)]);
+        (Staging::new(Arc::new(layout), 150 * BLOCK), Instant::now())
+    }
+
+    fn fill(mut buffer: RunBuffer, have: u64, byte: u8) -> RunBuffer {
+        for bit in (0..buffer.run.count).filter(|bit| have >> bit & 1 == 1) {
+            buffer.block_mut(bit).fill(byte);
+        }
+        (buffer.have, buffer.want) = (have, buffer.run.full_mask() & !have);
+        buffer
+    }
+
+    #[test]
+    fn a_piece_is_paid_for_once_from_opening_to_release() {
+        let (mut staging, now) = staging();
+        assert!(staging.can_charge(100 * BLOCK));
+        staging.open(now, 0, ORDINARY, None);
+        assert_eq!(staging.charged(), 100 * BLOCK);
+        let run = staging.lend(now, A, 0, 1_000).unwrap();
+        assert_eq!((run.run.count, staging.charged(), staging.promised()), (64, 100 * BLOCK, 36 * BLOCK));
+        let rest = staging.lend(now, B, 0, 1_000).unwrap();
+        assert_eq!((rest.run.first, rest.run.count), (64, 36));
+        assert!(staging.lend(now, A, 0, 1).is_none() && !staging.any_helpable());
+        for (peer, run) in [(A, run), (B, rest)] {
+            let full = run.run.full_mask();
+            let brought = staging.take_back(now, peer, fill(run, full, 1)).unwrap();
+            assert_eq!((brought.complete, brought.wasted), (peer == B, 0));
+        }
+        let taken = staging.take(0).unwrap();
+        assert_eq!((taken.runs.len(), staging.charged()), (2, 100 * BLOCK), "with the disk it still counts");
+        assert_eq!((taken.senders[63], taken.senders[64]), (Some(A), Some(B)));
+        staging.release(taken.runs);
+        assert_eq!((staging.charged(), staging.pool().idle_bytes()), (0, 100 * BLOCK));
+    }
+
+    #[test]
+    fn of_a_run_that_comes_back_half_full_the_full_stretches_stay() {
+        let (mut staging, now) = staging();
+        staging.open(now, 1, ORDINARY, None);
+        let run = staging.lend(now, A, 1, 3).unwrap();
+        assert_eq!(run.bytes.len() as u64, 2 * BLOCK + 5);
+        let brought = staging.take_back(now, A, fill(run, 0b101, 7)).unwrap();
+        assert_eq!((brought.fresh, brought.complete), (BLOCK + 5, false));
+        assert_eq!(staging.charged(), 2 * BLOCK + 5);
+        let again = staging.lend(now, B, 1, 3).unwrap();
+        assert_eq!((again.run.first, again.run.count), (1, 1), "only what is missing");
+        assert!(staging.take_back(now, B, fill(again, 1, 8)).unwrap().complete);
+        let runs = staging.take(1).unwrap().runs;
+        let bytes: Vec<u8> = runs.iter().map(|run| run.bytes[0]).collect();
+        assert_eq!(bytes, [7, 8, 7]);
+        assert_eq!(runs[2].bytes.len(), 5);
+    }
+
+    #[test]
+    fn the_first_full_block_wins_and_the_other_holder_is_named() {
+        let (mut staging, now) = staging();
+        staging.open(now, 1, ORDINARY, None);
+        let slow = staging.lend(now, A, 1, 3).unwrap();
+        let within = slow.run;
+        let twice = staging.lend_again(now, B, within, 2, 2).unwrap();
+        assert_eq!((twice.run.first, twice.run.count), (1, 2), "from the end");
+        assert_eq!(staging.charged(), 3 * BLOCK + 10, "paid for on top");
+        assert!(staging.lend_again(now, PeerKey(3), twice.run, 1, 2).is_none(), "two holders are enough");
+        let (id, full) = (slow.id, twice.run.full_mask());
+        let brought = staging.take_back(now, B, fill(twice, full, 2)).unwrap();
+        assert_eq!(brought.losers, [(A, id)]);
+        let brought = staging.take_back(now, A, fill(slow, 0b011, 1)).unwrap();
+        assert_eq!((brought.fresh, brought.wasted, brought.complete), (BLOCK, BLOCK, true));
+        let runs = staging.take(1).unwrap().runs;
+        assert_eq!((runs[0].bytes[0], runs[1].bytes[0]), (1, 2));
+    }
+
+    #[test]
+    fn a_late_buffer_of_a_piece_that_is_gone_only_frees_memory() {
+        let (mut staging, now) = staging();
+        staging.open(now, 1, ORDINARY, None);
+        let late = staging.lend(now, A, 1, 3).unwrap();
+        let done = staging.lend_again(now, B, late.run, 3, 2).unwrap();
+        let full = done.run.full_mask();
+        assert!(staging.take_back(now, B, fill(done, full, 2)).unwrap().complete);
+        let runs = staging.take(1).unwrap().runs;
+        staging.release(runs);
+        staging.open(now, 1, ORDINARY, None);
+        let brought = staging.take_back(now, A, fill(late, full, 1)).unwrap();
+        assert_eq!((brought.fresh, brought.wasted), (0, 2 * BLOCK + 5), "it belongs to an earlier opening");
+        assert_eq!((staging.get(1).unwrap().missing(), staging.charged()), (3, 2 * BLOCK + 5));
+    }
+
+    #[test]
+    fn one_piece_is_always_allowed_and_no_more_than_the_budget() {
+        let (mut staging, now) = staging();
+        staging.set_budget(0);
+        assert!(staging.can_charge(100 * BLOCK) && !staging.can_charge(100 * BLOCK + 1));
+        staging.open(now, 0, ORDINARY, None);
+        assert!(!staging.can_charge(1));
+        staging.set_budget(150 * BLOCK);
+        assert!(staging.can_charge(2 * BLOCK + 5) && !staging.can_charge(51 * BLOCK));
+    }
+
+    #[test]
+    fn in_the_steady_state_nothing_is_allocated() {
+        let (mut staging, now) = staging();
+        for round in 0..50 {
+            staging.open(now, 0, ORDINARY, None);
+            while let Some(run) = staging.lend(now, A, 0, 64) {
+                let full = run.run.full_mask();
+                staging.take_back(now, A, fill(run, full, round)).unwrap();
+            }
+            let taken = staging.take(0).unwrap();
+            staging.release(taken.runs);
+        }
+        assert_eq!(staging.pool().allocated(), 2);
+    }
+}

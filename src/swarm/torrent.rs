@@ -80,6 +80,8 @@ pub struct Torrent {
     /// From [`Command::Start`](super::Command::Start) on.
     pub(super) pieces: Option<Box<Pieces>>,
     pub(super) peers: BTreeMap<PeerKey, Peer>,
+    /// How many of them have been told to close.
+    pub(super) closing: usize,
     pub(super) dials: BTreeMap<PeerKey, Dial>,
     /// Incoming connections whose handshake is under way.
     pub(super) accepted: BTreeMap<PeerKey, SocketAddr>,
@@ -91,7 +93,9 @@ pub struct Torrent {
     /// Some hungry peer waits for memory.
     pub(super) memory_short: bool,
     /// Where peers that are gone listen, for bans that come late.
-    pub(super) departed: VecDeque<(PeerKey, SocketAddr)>,
+    pub(super) departed: VecDeque<(PeerKey, SocketAddr, PeerId)>,
+    /// Peers that lied, by what they call themselves.
+    pub(super) liars: VecDeque<PeerId>,
     pub(super) tracker_only: bool,
     pub(super) stopped: bool,
     /// The disk has refused: nothing more is asked for.
@@ -136,6 +140,7 @@ impl Torrent {
             metadata: Some(MetadataFetch::new(config.id, config.max_metadata)),
             pieces: None,
             peers: BTreeMap::new(),
+            closing: 0,
             dials: BTreeMap::new(),
             accepted: BTreeMap::new(),
             actions: VecDeque::new(),
@@ -143,6 +148,7 @@ impl Torrent {
             supply: false,
             memory_short: false,
             departed: VecDeque::new(),
+            liars: VecDeque::new(),
             tracker_only: false,
             stopped: false,
             failed: false,

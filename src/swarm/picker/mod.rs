@@ -122,7 +122,7 @@ impl Picker {
     pub fn join(&mut self, has: &PieceSet) {
         match has {
             PieceSet::All(_) => self.seeds += 1,
-            PieceSet::Some(bits) => bits.ones().for_each(|piece| self.have(piece)),
+            PieceSet::Some(bits, _) => bits.ones().for_each(|piece| self.have(piece)),
         }
     }
 
@@ -130,7 +130,7 @@ impl Picker {
     pub fn leave(&mut self, has: &PieceSet) {
         match has {
             PieceSet::All(_) => self.seeds -= 1,
-            PieceSet::Some(bits) => bits.ones().for_each(|piece| self.have_not(piece)),
+            PieceSet::Some(bits, _) => bits.ones().for_each(|piece| self.have_not(piece)),
         }
     }
 
@@ -159,7 +159,7 @@ impl Picker {
             return self.scan(rng, has, 1, fits);
         }
         let mut probes = 0;
-        for bucket in self.buckets.rarest_first(if has.is_all() { 0 } else { 1 }) {
+        for bucket in self.buckets.rarest_first(if matches!(has, PieceSet::All(_)) { 0 } else { 1 }) {
             let (start, tries) = (rng.random_range(0..bucket.len()), bucket.len().min(PROBES_PER_BUCKET));
             let probed = (start..start + tries).map(|at| bucket[at % bucket.len()]).find(|&piece| good(piece));
             probes += tries;

@@ -47,3 +47,37 @@ fn peers_with_different_pieces_complete_each_other() {
     world.run();
     assert_eq!((world.completes, &world.disk), (1, &world.truth));
 }
+
+#[test]
+fn small_pieces_are_leased_in_stretches_that_lie_together() {
+    let mut world = World::started(4, BLOCK, 1_024 * u64::from(BLOCK), 64 << 20);
+    world.peer(Bitfield::full(1_024), 4 << 20, 0);
+    world.deliver_some(*world.peers.keys().next().unwrap(), 8);
+    world.disk_works_off();
+    world.grants.clear();
+    world.run();
+    let together = world.grants.windows(2).filter(|pair| pair[0].1 + 1 == pair[1].1).count();
+    assert!(together + 20 > world.grants.len(), "{together} of {}", world.grants.len());
+    assert_eq!((world.completes, &world.disk), (1, &world.truth));
+}
+
+#[test]
+fn the_rarest_pieces_are_fetched_first() {
+    let mut world = World::started(5, BLOCK * 64, 64 * 64 * u64::from(BLOCK), 64 << 20);
+    // Three peers that lack the last eight pieces and say nothing more.
+    for _ in 0..3 {
+        let key = world.connect();
+        let mut has = Bitfield::new(64);
+        for piece in 0..56 {
+            has.set(piece);
+        }
+        world.event(key, PeerEvent::Has(has));
+    }
+    let seed = world.peer(Bitfield::full(64), BLOCK * 64, 1 << 20);
+    while world.verified.len() < 20 {
+        world.deliver(seed);
+        world.disk_works();
+    }
+    let rare = world.verified.iter().filter(|piece| **piece >= 56).count();
+    assert_eq!(rare, 8, "{:?}", world.verified);
+}

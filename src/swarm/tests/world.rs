@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
+use rand::{Rng, SeedableRng};
 
 use crate::base::bitfield::Bitfield;
 use crate::base::hash::{sha1, sha1_batch};
@@ -67,11 +67,23 @@ pub fn addr(n: u8) -> SocketAddr {
 impl World {
     /// A torrent in its metadata phase.
     pub fn new(seed: u64, piece_length: u32, total: u64, memory: u64) -> World {
+        World::with(seed, piece_length, total, memory, |_| {})
+    }
+
+    pub fn with(
+        seed: u64,
+        piece_length: u32,
+        total: u64,
+        memory: u64,
+        configure: impl FnOnce(&mut TorrentConfig),
+    ) -> World {
         let mut rng = StdRng::seed_from_u64(seed);
-        let truth: Vec<u8> = (0..total).map(|_| rng.random()).collect();
+        let mut truth = vec![0; total as usize];
+        rng.fill_bytes(&mut truth);
         let info = b"d6:lengthi1ee".to_vec();
         let mut config = TorrentConfig::new(TorrentId::from_v1(InfoHashV1(sha1(&info))), PeerId([1; 20]));
         (config.memory, config.max_peers) = (memory, 200);
+        configure(&mut config);
         let now = Instant::now();
         World {
             torrent: Torrent::new(config, now, StdRng::seed_from_u64(seed ^ 7)),

@@ -14,7 +14,10 @@ pub struct NodeId(pub [u8; 20]);
 
 /// XOR of two ids, compared as an unsigned big-endian number (BEP 5, "Routing Table").
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Distance([u8; 20]);
+pub struct Distance {
+    high: u128,
+    low: u32,
+}
 
 /// A node and where it is reached (BEP 5, "Contact Encoding").
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -66,12 +69,20 @@ impl NodeId {
     }
 
     pub fn distance(&self, other: &NodeId) -> Distance {
-        Distance(std::array::from_fn(|i| self.0[i] ^ other.0[i]))
+        let ((high, low), (other_high, other_low)) = (self.halves(), other.halves());
+        Distance { high: high ^ other_high, low: low ^ other_low }
     }
 
     /// How many leading bits the two have in common: 160 for the same id.
     pub fn common_bits(&self, other: &NodeId) -> u32 {
         self.distance(other).leading_zeros()
+    }
+
+    /// The first 128 bits and the last 32.
+    fn halves(&self) -> (u128, u32) {
+        let (high, low) = self.0.split_at(16);
+        let (high, low) = (high.try_into().expect("16 bytes"), low.try_into().expect("4 bytes"));
+        (u128::from_be_bytes(high), u32::from_be_bytes(low))
     }
 
     fn bit(&self, index: u32) -> bool {
@@ -87,10 +98,7 @@ impl NodeId {
 
 impl Distance {
     pub fn leading_zeros(&self) -> u32 {
-        match self.0.iter().position(|&byte| byte != 0) {
-            Some(at) => at as u32 * 8 + self.0[at].leading_zeros(),
-            None => NodeId::BITS,
-        }
+        if self.high != 0 { self.high.leading_zeros() } else { 128 + self.low.leading_zeros() }
     }
 }
 

@@ -8,7 +8,11 @@
 //! - a node that answered lately is never thrown out for a new one, unless its id does not fit its address (BEP 42)
 //!   and the new one's does.
 
+use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
 
 use super::node_id::{Contact, NodeId, Subnet, same_host};
 
@@ -39,17 +43,28 @@ struct Bucket {
     changed: Instant,
 }
 
-/// A node that upkeep should ask now. To look for `target` shows that it lives and freshens its bucket at once.
+/// A node that upkeep should ask now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Check {
     pub contact: Contact,
-    pub depth: u32,
+    pub bucket: Depth,
+}
+
+/// A part of the key space, seen from our id.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Depth {
+    /// Ids that share exactly so many bits with ours.
+    Beside(u32),
+    /// Ids that share more than any other bucket's.
+    Nearest,
 }
 
 #[derive(Debug)]
 pub struct Table {
     own: NodeId,
     buckets: Vec<Bucket>,
+    /// Addresses that did not answer lately: what others say of them is not followed again so soon.
+    silent: VecDeque<(SocketAddr, Instant)>,
 }
 
 impl Entry {
@@ -120,13 +135,28 @@ impl Bucket {
     }
 }
 
+impl Depth {
+    fn of(index: usize, last: usize) -> Depth {
+        if index == last { Depth::Nearest } else { Depth::Beside(index as u32) }
+    }
+
+    /// An id in that part of the space, to look for.
+    pub fn target(self, own: NodeId, rng: &mut StdRng) -> NodeId {
+        match self {
+            Depth::Beside(bits) => own.random_beside(bits, rng),
+            Depth::Nearest => own,
+        }
+    }
+}
+
 impl Table {
     /// A node that fails once is asked again after this; then its place is free for another.
     const SECOND_CHANCE: Duration = Duration::from_secs(15);
     const MAX_FAILURES: u8 = 5;
+    const MAX_SILENT: usize = 256;
 
     pub fn new(own: NodeId, now: Instant) -> Table {
-        Table { own, buckets: vec![Bucket::new(now)] }
+        Table { own, buckets: vec![Bucket::new(now)], silent: VecDeque::new() }
     }
 
     pub fn own(&self) -> NodeId {
@@ -138,8 +168,9 @@ impl Table {
         self.buckets.iter().map(|bucket| bucket.live.len()).sum()
     }
 
+    /// True if not even a spare node is known.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.entries().next().is_none()
     }
 
     /// Live nodes that have answered in this run.
@@ -158,17 +189,21 @@ impl Table {
         self.meet(now, contact, None);
     }
 
-    /// A node asked us something. One we don't know waits among the spares until upkeep has asked it; false if it is
-    /// of no use.
+    /// A node asked us something: a sign of life, and if we don't know it, as good as hearsay.
     pub fn asked_us(&mut self, now: Instant, contact: Contact) -> bool {
-        if contact.id == self.own {
+        if let Some(entry) = self.find(&contact.id).filter(|entry| entry.contact == contact) {
+            entry.asked_us = Some(now);
             return false;
         }
+        self.heard_of(now, contact)
+    }
+
+    /// Somebody named a node. One that a bucket has room for waits among the spares until upkeep has asked it; false
+    /// if it is of no use.
+    pub fn heard_of(&mut self, now: Instant, contact: Contact) -> bool {
         let index = self.index_of(&contact.id);
-        if let Some(entry) = self.find(&contact.id) {
-            if entry.contact == contact {
-                entry.asked_us = Some(now);
-            }
+        let known = |entry: &Entry| entry.contact.id == contact.id;
+        if contact.id == self.own || self.buckets[index].entries().any(known) || self.is_silent(now, contact.addr) {
             return false;
         }
         if self.entries().any(|entry| same_host(entry.contact.addr, contact.addr)) {
@@ -184,7 +219,12 @@ impl Table {
     }
 
     /// A query to this node was lost.
-    pub fn failed(&mut self, contact: Contact) {
+    pub fn failed(&mut self, now: Instant, contact: Contact) {
+        self.silent.retain(|(addr, _)| *addr != contact.addr);
+        if self.silent.len() >= Self::MAX_SILENT {
+            self.silent.pop_front();
+        }
+        self.silent.push_back((contact.addr, now));
         let index = self.index_of(&contact.id);
         let bucket = &mut self.buckets[index];
         bucket.spare.retain(|spare| spare.contact != contact);
@@ -225,24 +265,25 @@ impl Table {
             |entry: &Entry| entry.answered.is_none() && entry.failures == 0 && entry.rested(now, Self::SECOND_CHANCE);
         let quiet =
             |entry: &Entry| entry.failures == 0 && !entry.is_good(now) && entry.rested(now, Self::SECOND_CHANCE);
-        for (depth, bucket) in self.buckets.iter_mut().enumerate() {
-            let room = bucket.live.len() < K || bucket.live.iter().any(Entry::is_bad);
+        let last = self.buckets.len() - 1;
+        for (index, bucket) in self.buckets.iter_mut().enumerate() {
+            let room = bucket.live.len() < K || index == last || bucket.live.iter().any(Entry::is_bad);
             let live = bucket.live.iter_mut().find(|entry| second(entry) || unproven(entry) || quiet(entry));
             let entry = live.or_else(|| bucket.spare.iter_mut().find(|entry| room && unproven(entry)));
             if let Some(entry) = entry {
                 entry.tried = Some(now);
-                return Some(Check { contact: entry.contact, depth: depth as u32 });
+                return Some(Check { contact: entry.contact, bucket: Depth::of(index, last) });
             }
         }
         None
     }
 
-    /// A bucket in which nothing has happened for a quarter of an hour, as the depth of ids that would freshen it.
-    pub fn stale_bucket(&mut self, now: Instant) -> Option<u32> {
+    /// A bucket in which nothing has happened for a quarter of an hour.
+    pub fn stale_bucket(&mut self, now: Instant) -> Option<Depth> {
         let stale = |bucket: &Bucket| now.saturating_duration_since(bucket.changed) >= QUESTIONABLE_AFTER;
-        let depth = self.buckets.iter().position(stale)?;
-        self.buckets[depth].changed = now;
-        Some(depth as u32)
+        let index = self.buckets.iter().position(stale)?;
+        self.buckets[index].changed = now;
+        Some(Depth::of(index, self.buckets.len() - 1))
     }
 
     /// All that is worth keeping for the next run, nearest to our id first.
@@ -257,7 +298,13 @@ impl Table {
         for entry in self.entries() {
             table.meet(now, entry.contact, entry.answered);
         }
+        table.silent.clone_from(&self.silent);
         table
+    }
+
+    fn is_silent(&self, now: Instant, addr: SocketAddr) -> bool {
+        let lately = |at: Instant| now.saturating_duration_since(at) < QUESTIONABLE_AFTER;
+        self.silent.iter().any(|&(silent, at)| silent == addr && lately(at))
     }
 
     fn entries(&self) -> impl Iterator<Item = &Entry> {
@@ -304,18 +351,13 @@ impl Table {
         let index = self.index_of(&contact.id);
         let bucket = &mut self.buckets[index];
         bucket.changed = now;
-        let all = bucket.live.iter_mut().chain(&mut bucket.spare);
-        for entry in all.filter(|entry| entry.contact == *contact) {
+        if let Some(entry) = bucket.live.iter_mut().find(|live| live.contact == *contact) {
             entry.answered = Some(now);
             entry.failures = 0;
+        } else if let Some(at) = bucket.spare.iter().position(|spare| spare.contact == *contact) {
+            let spare = bucket.spare.remove(at);
+            self.place(now, Entry { answered: Some(now), failures: 0, ..spare });
         }
-        if bucket.live.len() >= K
-            && let Some(bad) = bucket.live.iter().position(Entry::is_bad)
-            && bucket.spare.iter().any(|spare| spare.contact == *contact)
-        {
-            bucket.live.remove(bad);
-        }
-        bucket.promote();
     }
 
     /// Makes way at a host for the node that answers there now; false if the place is another's.
@@ -477,12 +519,12 @@ mod tests {
         let quiet = now + QUESTIONABLE_AFTER;
         (1..8).for_each(|n| table.answered(quiet, node(0, n)));
         let check = table.due(quiet).expect("node 0 has been quiet");
-        assert_eq!(check, Check { contact: node(0, 0), depth: 0 });
-        table.failed(node(0, 0));
+        assert_eq!(check, Check { contact: node(0, 0), bucket: Depth::Beside(0) });
+        table.failed(quiet, node(0, 0));
         assert!(table.contacts().contains(&node(0, 0)), "one failure is forgiven");
         let again = quiet + Table::SECOND_CHANCE;
         assert_eq!(table.due(again).map(|check| check.contact), Some(node(0, 0)));
-        table.failed(node(0, 0));
+        table.failed(again, node(0, 0));
         let known = table.closest_known(again, &node(0, 100).id, 8);
         assert!(known.contains(&node(0, 100)) && !known.contains(&node(0, 0)));
     }
@@ -511,8 +553,8 @@ mod tests {
         table.answered(now, honest);
         table.answered(now, thief);
         assert_eq!(table.contacts(), [honest]);
-        table.failed(honest);
-        table.failed(honest);
+        table.failed(now, honest);
+        table.failed(now, honest);
         table.answered(now, thief);
         assert_eq!(table.contacts(), [thief]);
     }
@@ -558,7 +600,7 @@ mod tests {
                 if living.contains(&check.contact) {
                     table.answered(now, check.contact);
                 } else {
-                    table.failed(check.contact);
+                    table.failed(now, check.contact);
                 }
             }
             assert!(table.buckets.iter().all(|b| b.live.len() <= K && b.spare.len() <= K));

@@ -1,0 +1,8 @@
+//! The DHT in networks of its own kind, on a virtual clock: do lookups find what was stored, how soon, at what cost, and
+//! what do attackers achieve.
+
+mod attacks;
+mod churn;
+mod figures;
+mod lookups;
+mod net;

@@ -443,8 +443,7 @@ impl Net {
             self.events.push((host, event));
         }
         let wake = node.poll_timeout().map(|at| at.max(self.now));
-        if wake.is_some() && wake != self.hosts[host].wake {
-            let at = wake.expect("just seen");
+        if let Some(at) = wake.filter(|_| wake != self.hosts[host].wake) {
             self.push(at, host, What::Wake);
             self.hosts[host].wake = wake;
         }

@@ -144,6 +144,7 @@ impl Display {
 
     fn watch(&mut self, now: Instant, sample: Sample) -> (ItemKey, Row, Option<String>) {
         let Sample { key, name, progress } = sample;
+        self.lively |= !self.watched.contains_key(&key);
         let watched = self.watched.entry(key).or_insert_with(|| Watched {
             stillness: Stillness::new(now, &progress),
             pace: Pace::default(),

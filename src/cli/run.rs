@@ -240,6 +240,9 @@ impl<'a> Run<'a> {
                         if let Err(gone) = self.on_event(key, event) {
                             return gone.into();
                         }
+                        // What the event changed is worth a look sooner.
+                        let sooner = self.display.pause(now).map(|pause| now + pause);
+                        look_at = look_at.into_iter().chain(sooner).min();
                     }
                     None => return End::AllOver,
                 },

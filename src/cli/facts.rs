@@ -6,12 +6,13 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::json;
-use super::scrape::Scraped;
+use super::scrape;
 use super::size_time::{date, size};
 use super::text::{count, escape};
 use crate::base::id::TorrentId;
 use crate::base::magnet::Magnet;
 use crate::base::metainfo::{Info, Metainfo};
+use crate::io::scrape::Scraped;
 
 /// All that is known of a torrent, from whichever source.
 #[derive(Debug)]
@@ -105,7 +106,7 @@ impl Facts {
             "magnet": self.magnet().to_string(),
         });
         if let Some(swarm) = swarm {
-            object["swarm"] = swarm.iter().map(Scraped::to_json).collect();
+            object["swarm"] = swarm.iter().map(scrape::to_json).collect();
         }
         object
     }
@@ -154,7 +155,7 @@ impl Facts {
             list.iter().enumerate().for_each(|(n, text)| row(if n == 0 { label } else { "" }, text));
         }
         for (n, scraped) in swarm.unwrap_or_default().iter().enumerate() {
-            row(if n == 0 { "swarm" } else { "" }, &scraped.to_line());
+            row(if n == 0 { "swarm" } else { "" }, &scrape::to_line(scraped));
         }
         row("magnet", &self.magnet().to_string());
         if let Some(info) = &self.info {

@@ -9,7 +9,7 @@ use super::error::{Problem, file_problem};
 use super::exit::Exit;
 use super::facts::Facts;
 use super::run::{self, Job, Limits};
-use super::scrape::{self, Scraped};
+use super::scrape;
 use super::signals::Signals;
 use super::source::{self, Given};
 use super::{fetch, runtime, settings};
@@ -17,6 +17,7 @@ use crate::base::magnet::Magnet;
 use crate::base::metainfo::{self, Info, Metainfo};
 use crate::base::selection::Selection;
 use crate::engine::{CheckMode, Goal, Item, ItemKey, ItemSource};
+use crate::io::scrape::Scraped;
 
 /// Does the command.
 pub fn run(args: &InfoArgs) -> Exit {
@@ -102,7 +103,10 @@ async fn ask(args: &InfoArgs, given: Given, display: &mut Display) -> Result<Res
         Given::Url(_) => return Err(Problem::new(Exit::Other, "a URL led to a URL")),
     };
     if args.scrape {
-        found.swarm = Some(scrape::all(&found.facts, &args.network, &user_agent, &mut signals).await?);
+        found.swarm = match scrape::all(&found.facts, &args.network, &user_agent, &mut signals).await? {
+            Ok(scraped) => Some(scraped),
+            Err(signal) => return Ok(Err(Exit::Signal(signal))),
+        };
     }
     Ok(Ok(found))
 }

@@ -1,61 +1,75 @@
 //! `info --scrape`: what the trackers know of a swarm.
 
+use std::time::Duration;
+
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
 use super::args::NetworkArgs;
 use super::error::Problem;
-use super::exit::Exit;
+use super::exit::{Exit, Signal};
 use super::facts::Facts;
 use super::signals::Signals;
 use super::text::count;
-use crate::proto::tracker::scrape::Scrape;
+use crate::io::announce::Announcer;
+use crate::io::http::HttpClient;
+use crate::io::resolve::Resolver;
+use crate::io::scrape::{Scraped, scrape};
+use crate::io::udp_tracker::UdpTrackers;
 
-/// One tracker's answer.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Scraped {
-    pub tracker: String,
-    /// The counts, or why there are none.
-    pub answer: Result<Scrape, String>,
-}
-
-impl Scraped {
-    pub fn to_json(&self) -> Value {
-        let found = self.answer.as_ref().ok();
-        json!({
-            "tracker": self.tracker,
-            "seeders": found.map(|found| found.seeders),
-            "leechers": found.map(|found| found.leechers),
-            "completed": found.and_then(|found| found.completed),
-            "error": self.answer.as_ref().err(),
-        })
-    }
-
-    pub fn to_line(&self) -> String {
-        match &self.answer {
-            Ok(found) => {
-                let completed = found.completed.map(|n| format!(", {} so far", count(n.into(), "download")));
-                format!(
-                    "{}, {}{}  {}",
-                    count(found.seeders.into(), "seeder"),
-                    count(found.leechers.into(), "leecher"),
-                    completed.unwrap_or_default(),
-                    self.tracker
-                )
-            }
-            Err(why) => format!("{why}  {}", self.tracker),
-        }
-    }
-}
+/// How long a tracker may take; dead ones are the rule.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Asks every tracker of the torrent at once.
 ///
 /// # Errors
 /// If there is none to ask.
 pub async fn all(
-    _facts: &Facts,
-    _network: &NetworkArgs,
-    _user_agent: &str,
-    _signals: &mut Signals,
-) -> Result<Vec<Scraped>, Problem> {
-    Err(Problem::new(Exit::Other, "this version cannot scrape"))
+    facts: &Facts,
+    network: &NetworkArgs,
+    user_agent: &str,
+    signals: &mut Signals,
+) -> Result<Result<Vec<Scraped>, Signal>, Problem> {
+    let own = if network.no_trackers { Vec::new() } else { facts.trackers.concat() };
+    let mut urls: Vec<String> = Vec::new();
+    for url in own.iter().chain(&network.trackers) {
+        if !urls.contains(url) {
+            urls.push(url.clone());
+        }
+    }
+    let hash = facts.id.wire();
+    if urls.is_empty() {
+        return Err(Problem::new(Exit::Other, "there is no tracker to ask").hint("--tracker URL names one"));
+    }
+    let http = HttpClient::new(user_agent, Resolver::new());
+    let trackers = Announcer::new(http, UdpTrackers::spawn(StdRng::from_rng(&mut rand::rng())));
+    tokio::select! {
+        scraped = scrape(&trackers, &urls, hash, PATIENCE) => Ok(Ok(scraped)),
+        signal = signals.next() => Ok(Err(signal)),
+    }
+}
+
+/// Counts or a reason, the others null.
+pub fn to_json(scraped: &Scraped) -> Value {
+    let found = scraped.outcome.as_ref().ok();
+    json!({
+        "tracker": scraped.name,
+        "seeders": found.map(|found| found.seeders),
+        "leechers": found.map(|found| found.leechers),
+        "completed": found.and_then(|found| found.completed),
+        "error": scraped.outcome.as_ref().err(),
+    })
+}
+
+/// `12 seeders, 3 leechers, 400 downloads so far  http://...`.
+pub fn to_line(scraped: &Scraped) -> String {
+    match &scraped.outcome {
+        Ok(found) => {
+            let completed = found.completed.map(|n| format!(", {} so far", count(n.into(), "download")));
+            let (seeders, leechers) = (count(found.seeders.into(), "seeder"), count(found.leechers.into(), "leecher"));
+            format!("{seeders}, {leechers}{}  {}", completed.unwrap_or_default(), scraped.name)
+        }
+        Err(why) => format!("{why}  {}", scraped.name),
+    }
 }

@@ -117,9 +117,42 @@ pub fn cut_by_the_shell(source: &OsStr) -> Option<&'static str> {
     lonely.then_some("the magnet link names no trackers; if it was longer, put it in quotes: the shell ends it at an &")
 }
 
-/// A source in an error message: escaped, and not longer than a line.
+/// A source in a message: escaped, not longer than a line, and without what may tell who asks.
 pub fn shown(text: &str) -> String {
-    clip(&escape(text), 100).into_owned()
+    let scheme = text.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
+    let text = match scheme.as_deref() {
+        Some("magnet") => link_without_secrets(text),
+        Some("http" | "https") => url_without_secrets(text),
+        _ => text.to_owned(),
+    };
+    clip(&escape(&text), 100).into_owned()
+}
+
+/// The link without its trackers and web seeds, whose URLs may hold a key.
+fn link_without_secrets(link: &str) -> String {
+    let (start, parameters) = link.split_once('?').unwrap_or((link, ""));
+    let public = |parameter: &&str| {
+        let key = parameter.split(['=', '.']).next().unwrap_or_default();
+        !["tr", "ws", "as", "xs"].iter().any(|secret| key.eq_ignore_ascii_case(secret))
+    };
+    let kept: Vec<&str> = parameters.split('&').filter(public).collect();
+    let more = if kept.len() < parameters.split('&').count() { "&..." } else { "" };
+    let mark = if link.contains('?') { "?" } else { "" };
+    format!("{start}{mark}{}{more}", kept.join("&"))
+}
+
+/// The URL without user, password and query, and with parts of its path left out that look like a key.
+fn url_without_secrets(url: &str) -> String {
+    let (path, query) = url.split_once('?').map_or((url, ""), |(path, _)| (path, "?..."));
+    let is_key = |part: &str| {
+        part.len() >= 16 && part.bytes().all(|b| b.is_ascii_alphanumeric()) && part.bytes().any(|b| b.is_ascii_digit())
+    };
+    let parts = path.split('/').enumerate().map(|(n, part)| match part.rsplit_once('@') {
+        Some((_, host)) if n == 2 => host,
+        _ if n > 2 && is_key(part) => "...",
+        _ => part,
+    });
+    format!("{}{query}", parts.collect::<Vec<_>>().join("/"))
 }
 
 fn read_standard_input() -> Result<Given, Problem> {
@@ -244,6 +277,20 @@ mod tests {
         assert!(cut_by_the_shell(OsStr::new("magnet:?xt=urn:btih:00")).is_some());
         assert!(cut_by_the_shell(OsStr::new("magnet:?xt=urn:btih:00&dn=a")).is_none());
         assert!(cut_by_the_shell(OsStr::new("a.torrent")).is_none());
+    }
+
+    #[test]
+    fn keys_of_private_trackers_are_never_shown() {
+        assert_eq!(
+            shown("magnet:?xt=urn:btih:00&tr=http%3A%2F%2Ft%2Fkey&tr.1=x&dn=a"),
+            "magnet:?xt=urn:btih:00&dn=a&..."
+        );
+        assert_eq!(shown("magnet:?xt=urn:btih:00"), "magnet:?xt=urn:btih:00");
+        assert_eq!(
+            shown("https://me:secret@t.example/get/0123456789abcdef/a.torrent?key=1"),
+            "https://t.example/get/.../a.torrent?..."
+        );
+        assert_eq!(shown("http://t.example/debian-12.torrent"), "http://t.example/debian-12.torrent");
     }
 
     #[test]

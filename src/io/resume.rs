@@ -41,7 +41,7 @@ pub struct ResumeRecord {
     pub selected: Vec<bool>,
     /// Verified, and durable when this was written.
     pub verified: Bitfield,
-    /// Size and time of each file; `None` for what was not on disk.
+    /// Size and time of each file; `None` for what was not on disk. Empty while nothing is known of the files.
     pub stamps: Vec<Option<Stamp>>,
     /// Size and time of the edge file.
     pub edges: Option<Stamp>,
@@ -74,7 +74,7 @@ struct Sealed {
 }
 
 impl ResumeRecord {
-    /// A record of a torrent of which nothing is on disk.
+    /// A record that says nothing of the files yet: until [`ResumeRecord::note`], what is on disk is checked.
     pub fn new(id: TorrentId, info: Vec<u8>, files: &FileSet, added: i64) -> Self {
         ResumeRecord {
             id,
@@ -87,7 +87,7 @@ impl ResumeRecord {
             target: files.target(),
             selected: files.selected(),
             verified: Bitfield::new(files.layout().pieces()),
-            stamps: vec![None; files.layout().files().len()],
+            stamps: Vec::new(),
             edges: None,
             spilled: Vec::new(),
             downloaded: 0,
@@ -105,14 +105,19 @@ impl ResumeRecord {
         self.edges = synced.edges;
     }
 
-    /// True if the record speaks of these files at this place.
+    /// True if the record is of these files at this place.
     pub fn describes(&self, files: &FileSet) -> bool {
         let layout = files.layout();
         let spilled = |s: &SpilledPiece| s.piece < layout.pieces() && s.blocks.len() == layout.blocks(s.piece);
         self.target == files.target()
             && self.verified.len() == layout.pieces()
-            && self.stamps.len() == layout.files().len()
+            && (self.stamps.is_empty() || self.stamps.len() == layout.files().len())
             && self.spilled.iter().all(spilled)
+    }
+
+    /// True if the record says something of these files.
+    pub fn speaks_of(&self, files: &FileSet) -> bool {
+        self.describes(files) && self.stamps.len() == files.layout().files().len()
     }
 
     /// Reads the record of `id`; `None` if there is none.

@@ -39,7 +39,7 @@ pub struct Weighed {
 /// Compares the record with the files as they stand. A record of another target says nothing.
 pub fn weigh(files: &FileSet, record: Option<&ResumeRecord>) -> Weighed {
     let layout = files.layout();
-    let Some(record) = record.filter(|record| record.describes(files)) else {
+    let Some(record) = record.filter(|record| record.speaks_of(files)) else {
         return Weighed { believed: Bitfield::new(layout.pieces()), doubtful: files.present() };
     };
     let now = files.stamps();
@@ -76,7 +76,7 @@ pub fn take_up(
     trust: Trust,
     watch: &CheckWatch,
 ) -> Result<Option<TakenUp>, FileError> {
-    let record = record.filter(|record| record.describes(files));
+    let record = record.filter(|record| record.speaks_of(files));
     let none = || Bitfield::new(files.layout().pieces());
     let weighed = weigh(files, record);
     let (mut verified, doubtful) = match trust {
@@ -88,7 +88,18 @@ pub fn take_up(
     checked.verified.ones().for_each(|piece| {
         verified.set(piece);
     });
-    files.adopt(&verified, |index| record.is_some_and(|record| record.stamps[index].is_some()))?;
+    files.note_checked(&doubtful);
+    let (present, stamps) = (files.present(), files.stamps());
+    // A file of the right length of which no piece could be hashed, for want of the other files in its pieces, gets the
+    // benefit of the doubt.
+    let unknowable = |index: usize| {
+        let length = files.layout().files()[index].length;
+        trust != Trust::Nothing
+            && stamps[index].is_some_and(|stamp| stamp.size == length)
+            && !files.layout().pieces_of(index).any(|piece| present.get(piece))
+    };
+    let recorded = |index: usize| record.is_some_and(|record| record.stamps[index].is_some());
+    files.adopt(&verified, |index| recorded(index) || unknowable(index))?;
     // Spilled blocks are hashed only when their piece is whole: those of files that somebody changed would be blamed on
     // the peers that sent the rest.
     let spilled = match (trust, record) {

@@ -105,10 +105,15 @@ impl DiskPool {
         Ok(DiskPool(Arc::new(threads)))
     }
 
-    /// The handle of one torrent, whose reports go to `reports`.
+    /// The handle of one torrent, whose reports go to `reports`. If taking up the files has told something that no
+    /// record says yet, a sync is queued at once.
     pub fn torrent(&self, files: Arc<FileSet>, reports: UnboundedSender<DiskReport>) -> TorrentDisk {
         let torrent = Torrent { files, reports, sync_due: AtomicBool::new(false), sync_queued: AtomicBool::new(false) };
-        TorrentDisk { torrent: Arc::new(torrent), pool: self.0.clone() }
+        let disk = TorrentDisk { torrent: Arc::new(torrent), pool: self.0.clone() };
+        if disk.files().wants_sync() {
+            disk.sync();
+        }
+        disk
     }
 }
 

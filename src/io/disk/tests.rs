@@ -167,6 +167,53 @@ fn a_refusing_file_system_fails_the_jobs_and_says_why() {
     assert!(bench.disk.files().verified().none());
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_file_system_fails_each_job_and_the_threads_live_on() {
+    let mut bench = bench(1, &[0, 1, 2]);
+    bench.finish(0);
+    assert!(matches!(bench.outcome(), DiskOutcome::Verified { .. }));
+    crate::io::file_set::tests::fill_up(bench.disk.files(), 0);
+    bench.finish(1);
+    let runs = bench.runs(3);
+    bench.disk.submit(DiskJob::Spill { piece: 3, runs });
+    bench.finish(11);
+    for _ in 0..2 {
+        let DiskOutcome::Failed { piece: 1 | 3, error, .. } = bench.outcome() else { panic!("not failed") };
+        assert_eq!(error.kind, DiskFailureKind::NoSpace);
+    }
+    assert!(matches!(bench.outcome(), DiskOutcome::Verified { piece: 11, .. }), "another file may still have room");
+}
+
+#[test]
+fn what_was_found_by_hashing_is_synced_and_told_unasked() {
+    let bench = bench(1, &[0, 1, 2]);
+    bench.fx.place("t/b", bench.fx.file(1));
+    bench.fx.place("t/a", bench.fx.file(0));
+    let start = |record: Option<&crate::io::resume::ResumeRecord>| {
+        let files = FileSet::open(bench.fx.setup()).unwrap();
+        let watch = crate::io::check::CheckWatch::default();
+        crate::io::take_up::take_up(&files, &bench.fx.hashes(), record, Default::default(), &watch).unwrap().unwrap();
+        let (sender, reports) = unbounded_channel();
+        let files = Arc::new(files);
+        let pool = DiskPool::start(1).unwrap();
+        drop(pool.torrent(files.clone(), sender));
+        drop(pool);
+        (files, reports)
+    };
+    let (files, mut reports) = start(None);
+    let Some(DiskReport::Synced(synced)) = reports.blocking_recv() else { panic!("not told") };
+    assert_eq!(synced.verified.count(), 10);
+    let id = crate::base::id::TorrentId::from_v1(crate::base::id::InfoHashV1([0; 20]));
+    let mut record = crate::io::resume::ResumeRecord::new(id, Vec::new(), &files, 0);
+    assert!(!record.speaks_of(&files) && record.describes(&files));
+    record.note(synced);
+    drop(files);
+    let (files, mut reports) = start(Some(&record));
+    assert!(reports.blocking_recv().is_none(), "the record says it all");
+    assert_eq!(files.verified(), record.verified);
+}
+
 #[test]
 fn work_that_was_queued_is_done_after_the_last_handle_is_gone() {
     let mut bench = bench(1, &[0, 1, 2]);

@@ -28,11 +28,20 @@ pub(super) struct Dirty {
     names: BTreeSet<usize>,
     edges: bool,
     bytes: u64,
+    /// Something is known that was not known when the set was opened.
+    news: bool,
 }
 
 impl Dirty {
     pub fn new(files: usize) -> Dirty {
-        Dirty { files: vec![false; files], list: Vec::new(), names: BTreeSet::new(), edges: false, bytes: 0 }
+        Dirty {
+            files: vec![false; files],
+            list: Vec::new(),
+            names: BTreeSet::new(),
+            edges: false,
+            bytes: 0,
+            news: false,
+        }
     }
 
     pub fn note(&mut self, index: usize, bytes: u64) {
@@ -61,6 +70,7 @@ impl Dirty {
         self.names.extend(undone.names);
         self.edges |= undone.edges;
         self.bytes += undone.bytes;
+        self.news |= undone.news;
     }
 }
 
@@ -68,6 +78,27 @@ impl FileSet {
     /// Bytes written since the last sync.
     pub fn dirty_bytes(&self) -> u64 {
         self.state().dirty.bytes
+    }
+
+    /// True if a sync would tell something that no record says.
+    pub fn wants_sync(&self) -> bool {
+        let dirty = &self.state().dirty;
+        dirty.news || dirty.edges || !dirty.list.is_empty() || !dirty.names.is_empty()
+    }
+
+    /// Notes that these pieces had to be hashed: what a record may say is news, and what was found on disk may not be
+    /// durable yet.
+    pub fn note_checked(&self, pieces: &Bitfield) {
+        let mut state = self.state();
+        for index in 0..state.slots.len() {
+            let checked = self.layout.pieces_of(index).any(|piece| pieces.get(piece));
+            if checked && state.slots[index].place.is_on_disk() {
+                state.dirty.news = true;
+                if self.writable {
+                    state.dirty.note(index, 0);
+                }
+            }
+        }
     }
 
     /// Makes all that was written so far durable, names included. Blocks for as long as the disk takes.

@@ -469,6 +469,26 @@ fn thousands_of_files_need_few_handles() {
     }
 }
 
+/// Makes every further write to file `index` fail as on a full file system.
+#[cfg(target_os = "linux")]
+pub(crate) fn fill_up(files: &FileSet, index: usize) {
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    files.state().handles.put(index, full, true);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_file_system_is_told_as_such_and_verifies_nothing() {
+    let fx = abc();
+    let files = fx.open(&[0, 1, 2]);
+    fx.put(&files, &[0]).unwrap();
+    fill_up(&files, 0);
+    let error = fx.put(&files, &[1]).unwrap_err();
+    assert!(matches!(&error, FileError::NoSpace { path } if path.ends_with("t/a")), "{error}");
+    assert_eq!(error.to_failure().kind, crate::swarm::DiskFailureKind::NoSpace);
+    assert_eq!(files.verified().ones().collect::<Vec<_>>(), [0]);
+}
+
 #[test]
 fn a_sync_tells_what_a_record_may_say() {
     let fx = abc();

@@ -166,3 +166,18 @@ fn spilled_blocks_are_taken_up_only_where_nobody_touched_the_file() {
     fs::write(fx.out.path().join("t/d/c.part"), [7; 20]).unwrap();
     assert!(spilled(&again, Trust::Quick).is_empty());
 }
+
+#[test]
+fn a_small_file_whose_neighbours_are_gone_is_not_foreign_but_one_of_another_length_is() {
+    let fx = abc();
+    fx.place("t/b", fx.file(1));
+    let (files, verified) = go_on(&fx, fx.setup(), None, Trust::Quick);
+    assert!(verified.is_empty());
+    fx.put(&files, &[0, 1]).unwrap();
+    assert_eq!(fx.on_disk("t/b"), fx.file(1));
+    let fx = abc();
+    fx.place("t/b", b"four");
+    let files = FileSet::open(fx.setup()).unwrap();
+    let taken = take_up(&files, &fx.hashes(), None, Trust::Quick, &CheckWatch::default());
+    assert!(matches!(taken, Err(FileError::Occupied { .. })));
+}

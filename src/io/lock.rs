@@ -147,6 +147,36 @@ mod tests {
         assert!(matches!(lock(), Err(LockError::InUse { .. })));
     }
 
+    /// Run by the test below in a process of its own: takes the lock, says so, and waits to be killed.
+    #[test]
+    fn holder() {
+        let Some(state) = std::env::var_os("LOCK_TEST_STATE") else { return };
+        let _held = TargetLock::acquire(Some(Path::new(&state)), Path::new("/"), Path::new("x"), &id(1), true).unwrap();
+        println!("held");
+        std::io::stdin().read_line(&mut String::new()).unwrap();
+    }
+
+    #[test]
+    fn another_process_holds_it_until_it_is_killed() {
+        use std::io::{BufRead, BufReader};
+        use std::process::{Command, Stdio};
+        let state = tempfile::tempdir().unwrap();
+        let mut holder = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "io::lock::tests::holder", "--nocapture"])
+            .env("LOCK_TEST_STATE", state.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(holder.stdout.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap().contains("held")));
+        let lock = || TargetLock::acquire(Some(state.path()), Path::new("/"), Path::new("x"), &id(1), true);
+        assert!(matches!(lock(), Err(LockError::InUse { .. })));
+        holder.kill().unwrap();
+        holder.wait().unwrap();
+        lock().unwrap();
+    }
+
     #[test]
     fn without_a_state_folder_locks_hold_too() {
         let out = tempfile::tempdir().unwrap();

@@ -44,7 +44,7 @@ pub fn weigh(files: &FileSet, record: Option<&ResumeRecord>) -> Weighed {
     };
     let now = files.stamps();
     for index in (0..now.len()).filter(|&index| record.stamps[index].is_none()) {
-        files.ignore(index);
+        files.ignore_foreign(index);
     }
     let now = files.stamps();
     let edges_changed = record.edges.is_none() || record.edges != files.edge_stamp();
@@ -89,17 +89,17 @@ pub fn take_up(
         verified.set(piece);
     });
     files.note_checked(&doubtful);
-    let (present, stamps) = (files.present(), files.stamps());
-    // A file of the right length of which no piece could be hashed, for want of the other files in its pieces, gets the
-    // benefit of the doubt.
-    let unknowable = |index: usize| {
+    let (present, on_edge, stamps) = (files.present(), files.pieces_on_edge(), files.stamps());
+    // A file of the right length gets the benefit of the doubt if it has come since the record was written, or if it
+    // can't be judged since each piece of it reaches into files that are not on disk.
+    let likely = |index: usize| {
         let length = files.layout().files()[index].length;
-        trust != Trust::Nothing
-            && stamps[index].is_some_and(|stamp| stamp.size == length)
-            && !files.layout().pieces_of(index).any(|piece| present.get(piece))
+        let judged = files.layout().pieces_of(index).any(|piece| present.get(piece) && !on_edge.get(piece));
+        stamps[index].is_some_and(|stamp| stamp.size == length)
+            && (record.is_some() || (trust != Trust::Nothing && !judged))
     };
     let recorded = |index: usize| record.is_some_and(|record| record.stamps[index].is_some());
-    files.adopt(&verified, |index| recorded(index) || unknowable(index))?;
+    files.adopt(&verified, |index| recorded(index) || likely(index))?;
     // Spilled blocks are hashed only when their piece is whole: those of files that somebody changed would be blamed on
     // the peers that sent the rest.
     let spilled = match (trust, record) {

@@ -15,6 +15,9 @@ use crate::swarm::{DiskJob, DiskOutcome};
 /// As many pieces are hashed together as the widest kernel has lanes.
 const BATCH: usize = 16;
 
+/// Bytes that wait in memory for a batch to fill, at most.
+const HELD_BACK: usize = 16 << 20;
+
 type Job = (Arc<Torrent>, DiskJob);
 
 /// A piece in memory.
@@ -28,7 +31,7 @@ struct Piece {
 /// Works until the queue is closed and empty.
 pub(super) fn run(jobs: &Queue<Job>, syncer: &Syncer) {
     loop {
-        let batch = jobs.pop_batch(BATCH, |(_, job)| matches!(job, DiskJob::Finish { .. }));
+        let batch = jobs.pop_batch(BATCH, worth_waiting_for, |(_, job)| matches!(job, DiskJob::Finish { .. }));
         if batch.is_empty() {
             return;
         }
@@ -41,6 +44,14 @@ pub(super) fn run(jobs: &Queue<Job>, syncer: &Syncer) {
             }
         }
         finish(pieces, syncer);
+    }
+}
+
+/// Pieces like this one that a batch may be held back for: as many as do not tie up much memory.
+fn worth_waiting_for((_, job): &Job) -> usize {
+    match job {
+        DiskJob::Finish { runs, .. } => HELD_BACK / runs.iter().map(|run| run.bytes.len()).sum::<usize>().max(1),
+        DiskJob::Spill { .. } | DiskJob::Load { .. } => 0,
     }
 }
 

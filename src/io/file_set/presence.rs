@@ -45,12 +45,14 @@ impl FileSet {
         pieces
     }
 
-    /// Counts an unselected file that is on disk, and is not ours, as not there.
-    pub fn ignore(&self, index: usize) {
+    /// Counts an unselected file that no record knows as not there, unless it may be ours: by its `.part` or its length.
+    pub fn ignore_foreign(&self, index: usize) {
         let mut state = self.state();
         let slot = &mut state.slots[index];
-        if !slot.selected && slot.place.is_on_disk() {
-            (slot.place, slot.stamp, slot.twin) = (Place::Edges, None, false);
+        let length = self.layout.files()[index].length;
+        let other_length = slot.stamp.is_some_and(|stamp| stamp.size != length);
+        if !slot.selected && slot.place == Place::Named && other_length {
+            (slot.place, slot.stamp) = (Place::Edges, None);
             state.handles.close(index);
         }
     }

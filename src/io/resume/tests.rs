@@ -163,7 +163,7 @@ fn pieces_that_reach_into_the_edge_file_stand_and_fall_with_it() {
 fn a_foreign_file_at_an_unselected_name_does_not_spoil_the_shared_piece() {
     let fx = abc();
     let record = earlier_run(&fx, &[0], &[0, 1]);
-    fx.place("t/b", b"abc");
+    fx.place("t/b", b"four");
     assert_eq!(weighed(&fx, &[0], &record), (vec![0, 1], vec![]));
     assert_eq!(weighed(&fx, &[0, 1], &record), (vec![0], vec![1]), "selected, it is what counts");
 }

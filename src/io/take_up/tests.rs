@@ -1,5 +1,8 @@
 use std::fs;
 
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
 use super::*;
 use crate::base::id::{InfoHashV1, TorrentId};
 use crate::io::file_set::FileSetup;
@@ -180,4 +183,51 @@ fn a_small_file_whose_neighbours_are_gone_is_not_foreign_but_one_of_another_leng
     let files = FileSet::open(fx.setup()).unwrap();
     let taken = take_up(&files, &fx.hashes(), None, Trust::Quick, &CheckWatch::default());
     assert!(matches!(taken, Err(FileError::Occupied { .. })));
+}
+
+/// Many runs with random selections, each killed at some point, with records that are fresh, stale or lost.
+#[test]
+fn whatever_happens_between_runs_only_right_bytes_are_believed_and_all_ends_well() {
+    for seed in 0..60 {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let lengths: Vec<u64> = (0..rng.random_range(1..9)).map(|_| rng.random_range(0..40)).collect();
+        let names: Vec<String> = (0..lengths.len()).map(|n| format!("t/{}/{n}", n % 3)).collect();
+        let named: Vec<_> = names.iter().map(String::as_str).zip(lengths.iter().copied()).collect();
+        if lengths.iter().sum::<u64>() == 0 {
+            continue;
+        }
+        let fx = Fixture::new(rng.random_range(1..25), &named);
+        let mut record: Option<ResumeRecord> = None;
+        let mut written = Bitfield::new(fx.layout.pieces());
+        for run in 0..8 {
+            backdate(&fx);
+            let all = run == 7;
+            let selected: Vec<usize> = (0..named.len()).filter(|_| all || rng.random()).collect();
+            let (files, verified) = go_on(&fx, fx.choose(&selected), record.as_ref(), Trust::Quick);
+            for &piece in &verified {
+                assert!(written.get(piece), "seed {seed}, run {run}: piece {piece} was never written");
+                let mut bytes = vec![0; fx.layout.piece_len(piece) as usize];
+                files.read(piece, 0, &mut bytes).unwrap_or_else(|e| panic!("seed {seed}, run {run}: {e}"));
+                assert_eq!(bytes, fx.piece(piece), "seed {seed}, run {run}, piece {piece}");
+            }
+            let mut missing: Vec<u32> = files.wanted().ones().filter(|piece| !verified.contains(piece)).collect();
+            while !missing.is_empty() && (all || rng.random_ratio(5, 6)) {
+                let piece = missing.swap_remove(rng.random_range(0..missing.len()));
+                fx.put(&files, &[piece]).unwrap_or_else(|e| panic!("seed {seed}, run {run}: {e}"));
+                written.set(piece);
+                match rng.random_range(0..6) {
+                    0 => record = Some(record_of(&files)),
+                    1 => record = None,
+                    _ => {}
+                }
+            }
+            for (index, name) in names.iter().enumerate().filter(|(index, _)| selected.contains(index)) {
+                let whole = fx.layout.pieces_of(index).all(|piece| files.verified().get(piece));
+                assert!(!whole || fx.on_disk(name) == fx.file(index), "seed {seed}, run {run}: {name}");
+            }
+        }
+        for (index, name) in names.iter().enumerate() {
+            assert_eq!(fx.on_disk(name), fx.file(index), "seed {seed}: {name}");
+        }
+    }
 }

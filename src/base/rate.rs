@@ -88,8 +88,8 @@ mod tests {
         meter.push(start, 1_000_000);
         assert!(meter.rate(after(3_900)(start)) > 0);
         assert_eq!(meter.rate(after(4_000)(start)), 0);
-        meter.push(after(3_600_000)(start), 400);
-        assert!((100..=400).contains(&meter.rate(after(3_600_000)(start))), "the old bytes are gone");
+        meter.push(after(3_600_250)(start), 400);
+        assert!((100..=400).contains(&meter.rate(after(3_600_250)(start))), "the old bytes are gone");
     }
 
     #[test]

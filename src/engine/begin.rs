@@ -215,24 +215,24 @@ impl TorrentTask {
         if !self.private {
             self.call_named_peers();
         }
-        let mut tiers = self.tiers();
-        for tier in remembered.into_iter().flatten() {
-            if !self.item.no_trackers && !self.private && !tiers.contains(&tier) {
-                tiers.push(tier);
-            }
-        }
         self.note_totals();
         let setup = TrackerSetup {
             info_hash: self.id.wire(),
             peer_id: self.context.peer_id,
             key: self.context.key,
             port: self.context.registry.port(),
-            tiers,
+            tiers: self.tiers(),
             private: self.private,
             totals: self.out.totals.subscribe(),
             rng: StdRng::from_rng(&mut rand::rng()),
         };
-        self.trackers = Some(tracker_task::spawn(setup, self.context.announcer.clone(), self.out.trackers.clone()));
+        let trackers = tracker_task::spawn(setup, self.context.announcer.clone(), self.out.trackers.clone());
+        // Beside the torrent's own, since only these are left if a magnet turns out private.
+        trackers.add(self.item.trackers.iter().map(|url| vec![url.clone()]).collect());
+        if !self.item.no_trackers {
+            trackers.add(remembered.unwrap_or_default());
+        }
+        self.trackers = Some(trackers);
         self.search = self.search();
     }
 
@@ -249,17 +249,13 @@ impl TorrentTask {
         Some(dht.lookup(self.id, Some(Announce { port: self.context.registry.port(), seed }), false))
     }
 
-    /// The trackers of the source and of the user, in tiers.
+    /// The trackers of the source, in tiers.
     pub(super) fn tiers(&self) -> Vec<Vec<String>> {
-        let mut tiers = match &self.item.source {
+        match &self.item.source {
             _ if self.item.no_trackers => Vec::new(),
             ItemSource::Torrent(metainfo) => metainfo.trackers.clone(),
             ItemSource::Magnet(magnet) => magnet.trackers.iter().map(|url| vec![url.clone()]).collect(),
-        };
-        if !self.private {
-            tiers.extend(self.item.trackers.iter().map(|url| vec![url.clone()]));
         }
-        tiers
     }
 
     /// Peers that the user or the link named.

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::io::IoSlice;
 
 use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::TryRecvError;
 
 use super::file_set::FileError;
 use crate::proto::wire::{BlockRequest, PIECE_HEADER_LEN, piece_header};
@@ -29,6 +30,8 @@ pub struct Outbox {
 enum Entry {
     Bytes(Vec<u8>),
     Promise(BlockRequest, BlockPromise),
+    /// A promise that was broken: the block can't be read.
+    Broken(BlockRequest),
     Block(BlockRequest, [u8; PIECE_HEADER_LEN], Vec<u8>),
 }
 
@@ -65,21 +68,18 @@ impl Outbox {
     /// Waits for the promise at the front; for ever if there is none. Cancel-safe. A block that can't be read comes
     /// back as an error and leaves the queue.
     pub async fn front_arrives(&mut self) -> Result<(), BlockRequest> {
-        let Some(Entry::Promise(request, promise)) = self.queue.front_mut() else {
-            return std::future::pending().await;
+        let (request, answer) = match self.queue.front_mut() {
+            Some(Entry::Promise(request, promise)) => (*request, promise.await.ok()),
+            Some(Entry::Broken(request)) => (*request, None),
+            _ => return std::future::pending().await,
         };
-        let request = *request;
-        match promise.await {
-            Ok(Ok(bytes)) if bytes.len() == request.len as usize => {
-                self.queue[0] = block(request, bytes);
-                Ok(())
-            }
-            _ => {
-                self.waiting -= request.len as usize;
-                self.queue.pop_front();
-                Err(request)
-            }
+        self.queue[0] = kept(request, answer);
+        if let Entry::Broken(_) = self.queue[0] {
+            self.waiting -= request.len as usize;
+            self.queue.pop_front();
+            return Err(request);
         }
+        Ok(())
     }
 
     /// Turns the promises behind the front that have been kept into blocks, so that one write takes many.
@@ -87,11 +87,8 @@ impl Outbox {
         for entry in &mut self.queue {
             if let Entry::Promise(request, promise) = entry {
                 match promise.try_recv() {
-                    Ok(Ok(bytes)) if bytes.len() == request.len as usize => {
-                        *entry = block(*request, bytes);
-                    }
-                    // Not there yet, or failed: `front_arrives` sees to it when its turn comes.
-                    _ => return,
+                    Err(TryRecvError::Empty) => return,
+                    answer => *entry = kept(*request, answer.ok()),
                 }
             }
         }
@@ -105,7 +102,7 @@ impl Outbox {
             let parts: [&[u8]; 2] = match entry {
                 Entry::Bytes(bytes) => [bytes, &[]],
                 Entry::Block(_, header, bytes) => [header, bytes],
-                Entry::Promise(..) => break,
+                Entry::Promise(..) | Entry::Broken(_) => break,
             };
             for part in parts {
                 let rest = &part[skip.min(part.len())..];
@@ -128,7 +125,7 @@ impl Outbox {
             let (len, block) = match front {
                 Entry::Bytes(bytes) => (bytes.len(), None),
                 Entry::Block(request, header, bytes) => (header.len() + bytes.len(), Some(*request)),
-                Entry::Promise(..) => return,
+                Entry::Promise(..) | Entry::Broken(_) => return,
             };
             if self.written < len {
                 return;
@@ -141,8 +138,14 @@ impl Outbox {
     }
 }
 
-fn block(request: BlockRequest, bytes: Vec<u8>) -> Entry {
-    Entry::Block(request, piece_header(request.piece, request.begin, request.len), bytes)
+/// What a promise has become.
+fn kept(request: BlockRequest, answer: Option<Result<Vec<u8>, FileError>>) -> Entry {
+    match answer {
+        Some(Ok(bytes)) if bytes.len() == request.len as usize => {
+            Entry::Block(request, piece_header(request.piece, request.begin, request.len), bytes)
+        }
+        _ => Entry::Broken(request),
+    }
 }
 
 #[cfg(test)]
@@ -184,6 +187,22 @@ mod tests {
         outbox.push_promise(request, promise);
         drop(keep);
         assert_eq!(outbox.front_arrives().await, Err(request));
+        assert!(outbox.is_empty() && outbox.waiting == 0);
+    }
+
+    #[tokio::test]
+    async fn a_broken_promise_behind_the_front_is_told_when_its_turn_comes() {
+        let mut outbox = Outbox::default();
+        let (first, second) = (oneshot::channel(), oneshot::channel());
+        let request = |begin| BlockRequest { piece: 0, begin, len: 1 };
+        outbox.push_promise(request(0), first.1);
+        outbox.push_promise(request(1), second.1);
+        first.0.send(Ok(vec![5])).unwrap();
+        drop(second.0);
+        outbox.gather();
+        assert_eq!(outbox.slices().len(), 2); // header and byte of the first alone
+        outbox.on_written(14, |_| {});
+        assert_eq!(outbox.front_arrives().await, Err(request(1)));
         assert!(outbox.is_empty() && outbox.waiting == 0);
     }
 }

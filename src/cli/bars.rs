@@ -46,6 +46,8 @@ impl Bars {
     pub fn draw(&self, rows: &[Row], waiting: usize, over: usize) {
         let (columns, lines) = self.screen.size();
         self.frame.set_message(frame(rows, waiting, over, columns, lines, self.screen));
+        // At the start of the line an echoed ^C does not push the frame up by a line, where it would stay.
+        let _ = std::io::stderr().write_all(b"\r");
     }
 
     /// Runs `print` with the frame out of the way.

@@ -21,8 +21,17 @@ pub fn write(shell: Shell, out: &mut dyn Write) {
         Shell::Elvish => clap_complete::generate(Known::Elvish, &mut command, name, &mut script),
         Shell::Nushell => clap_complete::generate(clap_complete_nushell::Nushell, &mut command, name, &mut script),
     }
+    if shell == Shell::Bash {
+        script = with_names_that_meet(&script);
+    }
     // A reader that goes away early has seen what it wanted.
     let _ = out.write_all(&script);
+}
+
+/// The bash generator calls a command with a hyphen in its name one thing where it finds the subcommand and another where
+/// it looks up its flags, which then are never found.
+fn with_names_that_meet(script: &[u8]) -> Vec<u8> {
+    String::from_utf8_lossy(script).replace("rtorrent__subcmd__cli", "rtorrent__cli").into_bytes()
 }
 
 /// The commands, and the flags of `get` beside them, since `get` may be left out.

@@ -4,6 +4,7 @@ pub mod args;
 mod bars;
 pub mod completions;
 mod display;
+mod endings;
 mod error;
 mod exit;
 mod facts;
@@ -26,6 +27,7 @@ mod source;
 mod status;
 mod strip;
 mod text;
+mod values;
 mod verify;
 
 use std::ffi::OsString;

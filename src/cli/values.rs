@@ -1,0 +1,84 @@
+//! Values of the command line that are checked at the door: ports, hosts, trackers, the memory budget.
+
+use std::ops::RangeInclusive;
+
+use crate::base::size::parse_size;
+
+/// A port or a range of ports.
+pub fn parse_ports(text: &str) -> Result<RangeInclusive<u16>, String> {
+    let wrong = || format!("{text:?} is not a port or a range of ports (6881 or 6881-6889)");
+    let port = |text: &str| text.parse::<u16>().ok().filter(|port| *port > 0).ok_or_else(wrong);
+    let (first, last) = match text.split_once('-') {
+        Some((first, last)) => (port(first)?, port(last)?),
+        None => (port(text)?, port(text)?),
+    };
+    if first > last { Err(wrong()) } else { Ok(first..=last) }
+}
+
+/// A host name or address with a port; an IPv6 address stands in brackets.
+pub fn parse_host_port(text: &str) -> Result<String, String> {
+    let wrong = |why: &str| Err(format!("{text:?} is not HOST:PORT: {why}"));
+    let Some((host, port)) = text.rsplit_once(':') else {
+        return wrong("the port is missing");
+    };
+    if port.parse::<u16>().map_or(true, |port| port == 0) {
+        return wrong("the port is a number from 1 to 65535");
+    }
+    match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(inner) if inner.parse::<std::net::Ipv6Addr>().is_err() => wrong("no IPv6 address in the brackets"),
+        None if host.contains(':') => wrong("an IPv6 address stands in brackets, as in [::1]:6881"),
+        None if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c == '/') => wrong("no host"),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+/// A tracker that we can talk to.
+pub fn parse_tracker(text: &str) -> Result<String, String> {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return Err(format!("{text:?} is not a tracker's URL, as in https://tracker.example/announce"));
+    };
+    if rest.is_empty() || rest.starts_with('/') || text.contains(char::is_whitespace) {
+        return Err(format!("{text:?} names no host"));
+    }
+    match scheme.to_ascii_lowercase().as_str() {
+        "http" | "https" | "udp" => Ok(text.to_owned()),
+        _ => Err(format!("{scheme:?} trackers are not supported; http, https and udp are")),
+    }
+}
+
+/// The least buffer memory that a run gets anywhere with.
+const LEAST_MEMORY: u64 = 4 << 20;
+
+/// A memory budget.
+pub fn parse_memory(text: &str) -> Result<u64, String> {
+    match parse_size(text).map_err(|error| error.to_string())? {
+        bytes if bytes < LEAST_MEMORY => Err(format!("{text:?} is too little; at least 4M")),
+        bytes => Ok(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_hosts_and_trackers_are_checked_at_the_door() {
+        assert_eq!(parse_ports("6881-6889"), Ok(6881..=6889));
+        assert_eq!(parse_ports("1"), Ok(1..=1));
+        for wrong in ["0", "7-6", "-", "66000", "a", "1-2-3"] {
+            assert!(parse_ports(wrong).is_err(), "{wrong}");
+        }
+        for right in ["localhost:1", "127.0.0.1:6881", "[::1]:6881"] {
+            assert!(parse_host_port(right).is_ok(), "{right}");
+        }
+        for wrong in ["localhost", "::1:6881", "[::g]:1", ":1", "a:0", "a:70000", "http://a:1"] {
+            assert!(parse_host_port(wrong).is_err(), "{wrong}");
+        }
+        for right in ["udp://t.example:80", "HTTPS://t.example/announce?x=1"] {
+            assert!(parse_tracker(right).is_ok(), "{right}");
+        }
+        for wrong in ["t.example", "wss://t.example", "http://", "http:///a", "ftp://a/"] {
+            assert!(parse_tracker(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::UdpSocket;
 
 /// A longer datagram is cut; nothing that we speak sends one.
@@ -80,7 +80,8 @@ impl UdpPair {
     pub fn send(&self, to: SocketAddr, bytes: &[u8]) {
         let socket = if to.is_ipv4() { &self.v4 } else { &self.v6 };
         if let Some(socket) = socket
-            && let Err(error) = socket.try_send_to(bytes, to)
+            // Not through the runtime: it takes a fresh socket for blocked until it has first waited for it.
+            && let Err(error) = SockRef::from(socket).send_to(bytes, &to.into())
         {
             tracing::trace!(%to, %error, "datagram not sent");
         }
@@ -95,4 +96,28 @@ fn bind(addr: SocketAddr) -> io::Result<UdpSocket> {
     socket.set_nonblocking(true)?;
     socket.bind(&addr.into())?;
     UdpSocket::from_std(socket.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_very_first_datagram_of_a_fresh_socket_goes_out() {
+        let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST)];
+        let (a, b) = (UdpPair::bind(&loopback, 0).unwrap(), UdpPair::bind(&loopback, 0).unwrap());
+        a.send(SocketAddr::new(loopback[0], b.port().unwrap()), b"first");
+        let mut buffer = [0; MAX_DATAGRAM];
+        let received = tokio::time::timeout(std::time::Duration::from_secs(10), b.recv(&mut buffer)).await;
+        let (len, from) = received.expect("it was sent").unwrap();
+        assert_eq!((&buffer[..len], from.port()), (b"first".as_slice(), a.port().unwrap()));
+    }
+
+    #[tokio::test]
+    async fn a_port_that_is_taken_gives_way_to_another() {
+        let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST)];
+        let first = UdpPair::bind(&loopback, 0).unwrap();
+        let second = UdpPair::bind(&loopback, first.port().unwrap()).unwrap();
+        assert_ne!(first.port(), second.port());
+    }
 }

@@ -26,7 +26,7 @@ use crate::base::id::InfoHashV1;
 pub enum DualEvent {
     /// Peers that this lookup had not seen before in that family.
     Peers { lookup: LookupId, peers: Vec<SocketAddr> },
-    /// The lookup is over in both.
+    /// The lookup is over in both, or in one while the other has had nobody to ask.
     Finished { lookup: LookupId, report: Report },
     /// So many nodes have taken the announce in one of the two.
     Announced { lookup: LookupId, nodes: u32 },
@@ -231,13 +231,30 @@ impl Dual {
                 shared.open -= 1;
                 shared.report.add(&report);
                 let (open, report) = (shared.open, shared.report);
+                let over = open == 0 || self.give_up_waiting(lookup, family);
                 if !announces {
                     self.retire(lookup, family);
                 }
-                (open == 0).then_some(DualEvent::Finished { lookup, report })
+                over.then_some(DualEvent::Finished { lookup, report })
             }
             DhtEvent::External(ip) => Some(DualEvent::External(ip)),
         }
+    }
+
+    /// Ends the other family's part of a lookup if it has had nobody to ask; true if so.
+    fn give_up_waiting(&mut self, lookup: LookupId, done: Family) -> bool {
+        let Some(shared) = self.shared.get(&lookup) else { return false };
+        let (node, id, other) = match done {
+            Family::V4 => (&mut self.v6, shared.v6, Family::V6),
+            Family::V6 => (&mut self.v4, shared.v4, Family::V4),
+        };
+        let (Some(node), Some(id)) = (node, id) else { return false };
+        let waiting = node.is_waiting(id);
+        if waiting {
+            node.forget(id);
+            self.retire(lookup, other);
+        }
+        waiting
     }
 
     /// Nothing more comes of the lookup from that family.
@@ -250,5 +267,103 @@ impl Dual {
         if shared.v4.is_none() && shared.v6.is_none() {
             self.shared.remove(&lookup);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rand::SeedableRng;
+
+    use super::super::krpc::{Ask, Body, Message, Query, Reply};
+    use super::super::node_id::Contact;
+    use super::*;
+
+    const BOTH: [Family; 2] = [Family::V4, Family::V6];
+    const HASH: InfoHashV1 = InfoHashV1([3; 20]);
+
+    fn dual(saved: Option<&[u8]>) -> (Dual, Instant) {
+        let now = Instant::now();
+        (Dual::new(now, &BOTH, saved, &mut StdRng::seed_from_u64(8)), now)
+    }
+
+    fn addr(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    fn sent(dual: &mut Dual) -> Vec<(SocketAddr, Message)> {
+        std::iter::from_fn(|| dual.poll_transmit()).map(|(to, bytes)| (to, Message::decode(&bytes).unwrap())).collect()
+    }
+
+    /// Answers the query for peers that went to `from`.
+    fn answer(dual: &mut Dual, now: Instant, sent: &[(SocketAddr, Message)], from: SocketAddr, reply: Reply) {
+        let peers = |message: &Message| matches!(&message.body, Body::Query(Query { ask: Ask::GetPeers { .. }, .. }));
+        let asked = sent.iter().find(|(to, message)| *to == from && peers(message)).expect("it was asked for peers");
+        let body = Body::Reply(Box::new(reply));
+        let message = Message { transaction: asked.1.transaction.clone(), body, ip: None, read_only: false };
+        dual.handle_packet(now, from, &message.encode());
+    }
+
+    #[test]
+    fn an_ipv4_router_leads_into_the_ipv6_network_too() {
+        let (mut dual, now) = dual(None);
+        let (router, six) = (addr("60.0.0.1:1"), addr("[2a02::7]:1"));
+        let lookup = dual.get_peers(now, HASH, None);
+        dual.add_bootstrap(now, Entry { addr: router, router: true });
+        let queries = sent(&mut dual);
+        let wants_both =
+            |message: &Message| matches!(&message.body, Body::Query(query) if query.want.v4 && query.want.v6);
+        assert!(queries.iter().all(|(_, message)| wants_both(message)));
+        let nodes6 = Some(vec![Contact { id: NodeId([9; 20]), addr: six }]);
+        answer(&mut dual, now, &queries, router, Reply { nodes6, ..Reply::bare(NodeId([1; 20])) });
+        let peer = addr("[2a02::99]:5");
+        let queries = sent(&mut dual);
+        answer(&mut dual, now, &queries, six, Reply { values: vec![peer], ..Reply::bare(NodeId([9; 20])) });
+        let events: Vec<DualEvent> = std::iter::from_fn(|| dual.poll_event()).collect();
+        assert!(events.contains(&DualEvent::Peers { lookup, peers: vec![peer] }), "{events:?}");
+    }
+
+    #[test]
+    fn a_family_that_has_nobody_to_ask_does_not_hold_up_the_end() {
+        let (mut dual, now) = dual(None);
+        let node = addr("60.0.0.1:1");
+        let lookup = dual.get_peers(now, HASH, None);
+        dual.add_bootstrap(now, Entry { addr: node, router: false });
+        let queries = sent(&mut dual);
+        answer(&mut dual, now, &queries, node, Reply::bare(NodeId([1; 20])));
+        assert!(matches!(dual.poll_event(), Some(DualEvent::Finished { lookup: over, .. }) if over == lookup));
+        assert!(dual.shared.is_empty());
+    }
+
+    #[test]
+    fn tables_come_back_from_what_was_saved_and_rubbish_is_as_good_as_nothing() {
+        let (mut first, now) = dual(None);
+        for n in 1..=5u8 {
+            let at = SocketAddr::from(([60, n, 0, 1], 1));
+            first.add_node(now, at);
+            let asked = sent(&mut first).remove(0).1;
+            let body = Body::Reply(Box::new(Reply::bare(NodeId([n; 20]))));
+            let message = Message { transaction: asked.transaction, body, ip: None, read_only: false };
+            first.handle_packet(now, at, &message.encode());
+        }
+        let bytes = first.save();
+        let (second, _) = dual(Some(&bytes));
+        let status = second.status()[0].unwrap();
+        assert_eq!((status.nodes, status.confirmed), (5, 0));
+        assert_eq!(second.v4.as_ref().unwrap().id(), first.v4.as_ref().unwrap().id());
+        for rubbish in [b"".as_slice(), b"d2:v4i7ee", b"d2:v4d2:id3:abc5:nodes1:xee", &bytes[..bytes.len() / 2]] {
+            assert_eq!(dual(Some(rubbish)).0.status()[0].unwrap().nodes, 0);
+        }
+    }
+
+    #[test]
+    fn a_cancelled_lookup_leaves_nothing_behind() {
+        let (mut dual, now) = dual(None);
+        let lookup = dual.get_peers(now, HASH, None);
+        dual.cancel(now, lookup);
+        assert!(dual.shared.is_empty());
+        dual.handle_timeout(now + Duration::from_secs(60));
+        assert_eq!(dual.poll_event(), None);
     }
 }

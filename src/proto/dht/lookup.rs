@@ -69,6 +69,8 @@ struct Candidate {
 struct Seed {
     entry: Entry,
     state: State,
+    /// How often it has been asked: datagrams get lost, and with a lone seed all would be lost.
+    asked: u32,
 }
 
 /// How a lookup went.
@@ -121,6 +123,8 @@ impl Lookup {
     pub const MAX_WAIT: Duration = Duration::from_secs(20);
     const MAX_CANDIDATES: usize = 96;
     const MAX_SEEDS: usize = 24;
+    /// A seed that takes its time is asked again as long as nobody has answered.
+    const MAX_SEED_ASKED: u32 = 4;
     const SLOTS: usize = 4;
     const MAX_SLOTS: usize = 10;
     const MAX_PER_SUBNET: usize = 2;
@@ -158,9 +162,9 @@ impl Lookup {
         self.report.answered > 0
     }
 
-    /// More patience than the round trips suggest is no use once peers are there.
-    pub fn in_a_hurry(&self) -> bool {
-        self.peers.is_empty() && matches!(self.goal, Goal::Peers { .. })
+    /// True as long as there has been nobody to ask.
+    pub fn is_waiting(&self) -> bool {
+        self.report.asked == 0
     }
 
     /// Nodes to begin with, known to us from elsewhere.
@@ -175,7 +179,7 @@ impl Lookup {
         let known = self.seeds.iter().any(|seed| seed.entry.addr == entry.addr)
             || self.candidates.iter().any(|candidate| candidate.contact.addr == entry.addr);
         if !known && self.seeds.len() < Self::MAX_SEEDS {
-            self.seeds.push_back(Seed { entry, state: State::Fresh });
+            self.seeds.push_back(Seed { entry, state: State::Fresh, asked: 0 });
         }
     }
 
@@ -188,6 +192,7 @@ impl Lookup {
             && let Some(seed) = self.seeds.iter_mut().find(|seed| seed.state == State::Fresh)
         {
             seed.state = State::Asked;
+            seed.asked += 1;
             self.report.asked += 1;
             return Some((seed.entry.addr, None));
         }
@@ -240,6 +245,10 @@ impl Lookup {
         if self.set(addr, State::Asked, State::Slow) {
             self.slots = (self.slots + 1).min(Self::MAX_SLOTS);
             self.blame(addr, 1);
+        }
+        if !self.has_answers() {
+            let again = |seed: &&mut Seed| seed.entry.addr == addr && seed.asked < Self::MAX_SEED_ASKED;
+            self.seeds.iter_mut().filter(again).for_each(|seed| seed.state = State::Fresh);
         }
     }
 
@@ -641,6 +650,20 @@ mod tests {
         lookup.on_answer(node(3, 3), Some(vec![3]), &[]);
         assert!(lookup.is_done(now));
         assert_eq!(lookup.announce_to(), [(node(3, 3), vec![3]), (plain, vec![2])]);
+    }
+
+    #[test]
+    fn a_lone_seed_is_asked_again_when_its_datagram_is_lost() {
+        let now = Instant::now();
+        let mut lookup = lookup(now);
+        lookup.add_seed(Entry { addr: node(2, 1).addr, router: true });
+        for _ in 0..Lookup::MAX_SEED_ASKED {
+            assert_eq!(asked(&mut lookup, now), [node(2, 1).addr]);
+            lookup.on_slow(node(2, 1).addr);
+        }
+        assert_eq!(asked(&mut lookup, now), []);
+        lookup.on_lost(node(2, 1).addr);
+        assert!(lookup.is_done(now));
     }
 
     #[test]

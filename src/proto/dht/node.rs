@@ -257,12 +257,22 @@ impl Node {
         self.enqueue(now, target, Goal::Nodes)
     }
 
-    /// Ends a lookup without a word.
+    /// Ends a lookup without a word; those that wait for its place start.
     pub fn cancel(&mut self, now: Instant, id: LookupId) {
+        self.forget(id);
+        self.start_queued(now);
+    }
+
+    /// Ends a lookup without a word.
+    pub fn forget(&mut self, id: LookupId) {
         self.queued.retain(|(queued, ..)| *queued != id);
         self.running.remove(&id);
         self.announcing.remove(&id);
-        self.start_queued(now);
+    }
+
+    /// True if this lookup has had nobody to ask so far.
+    pub fn is_waiting(&self, id: LookupId) -> bool {
+        self.running.get(&id).is_some_and(|running| running.lookup.is_waiting())
     }
 
     pub fn handle_packet(&mut self, now: Instant, from: SocketAddr, bytes: &[u8], other: Option<&Table>) {

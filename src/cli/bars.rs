@@ -108,7 +108,7 @@ pub fn line(row: &Row, columns: usize, screen: Screen) -> String {
 /// `seeding, up 1.2 MiB/s, 3 peers, sent 1.2 GiB, ratio 0.27`.
 pub fn seeding_text(progress: &Progress) -> String {
     let swarm = &progress.swarm;
-    let ratio = swarm.uploaded as f64 / swarm.wanted_bytes.max(1) as f64;
+    let ratio = swarm.uploaded as f64 / swarm.have_bytes.max(1) as f64;
     format!(
         "seeding, up {}/s, {}, sent {}, ratio {ratio:.2}",
         size(progress.up_rate),

@@ -71,6 +71,8 @@ impl TorrentTask {
             opened: None,
             disk: None,
             trackers: None,
+            tracker_status: None,
+            told_of_trackers: Vec::new(),
             search: None,
             private: false,
             check: Arc::default(),
@@ -232,6 +234,7 @@ impl TorrentTask {
         if !self.item.no_trackers {
             trackers.add(remembered.unwrap_or_default());
         }
+        self.tracker_status = Some(trackers.status());
         self.trackers = Some(trackers);
         self.search = self.search();
     }

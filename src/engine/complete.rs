@@ -58,15 +58,10 @@ impl TorrentTask {
             Goal::Seed { ratio, time } => (ratio, time),
             Goal::Metadata => (None, None),
         };
-        let size = self.torrent.snapshot().wanted_bytes.max(self.seeded_bytes());
+        let size = self.torrent.snapshot().have_bytes;
         self.goals.upload_goal = ratio.map(|ratio| (ratio * size as f64) as u64);
         self.goals.seed_until = time.and_then(|time| Instant::now().checked_add(time));
         self.enter(Stage::Seeding);
-    }
-
-    /// Bytes that are here to be served.
-    fn seeded_bytes(&self) -> u64 {
-        self.opened.as_ref().map_or(0, |opened| opened.info.layout.total())
     }
 
     /// Ends what has seeded enough or waited too long.

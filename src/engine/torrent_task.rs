@@ -25,7 +25,7 @@ use crate::io::dht_task::DhtSearch;
 use crate::io::dial::Greeted;
 use crate::io::disk::{DiskReport, TorrentDisk};
 use crate::io::peer_task::PeerReport;
-use crate::io::tracker_task::{TrackerHandle, TrackerNews};
+use crate::io::tracker_task::{TrackerHandle, TrackerNews, TrackerStatus};
 use crate::proto::tracker::Totals;
 use crate::swarm::{Command, Source, Torrent};
 
@@ -99,6 +99,9 @@ pub(super) struct TorrentTask {
     pub opened: Option<Box<Opened>>,
     pub disk: Option<TorrentDisk>,
     pub trackers: Option<TrackerHandle>,
+    pub tracker_status: Option<watch::Receiver<TrackerStatus>>,
+    /// What has been told of trackers, so that it is told once.
+    pub told_of_trackers: Vec<String>,
     pub search: Option<DhtSearch>,
     /// Known to be private (BEP 27).
     pub private: bool,
@@ -117,6 +120,14 @@ pub(super) struct TorrentTask {
 async fn found(search: &mut Option<DhtSearch>) -> Option<Vec<SocketAddr>> {
     match search {
         Some(search) => search.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits for news of the trackers, for ever where there are none.
+async fn changed(status: &mut Option<watch::Receiver<TrackerStatus>>) -> bool {
+    match status {
+        Some(status) => status.changed().await.is_ok(),
         None => std::future::pending().await,
     }
 }
@@ -148,6 +159,7 @@ impl TorrentTask {
             Some(caller) = inbox.callers.recv() => self.on_caller(caller),
             Some((source, addresses)) = inbox.addresses.recv() => self.on_addresses(source, &addresses),
             Some(news) = inbox.trackers.recv() => self.on_tracker_news(news),
+            true = changed(&mut self.tracker_status) => self.on_tracker_status(),
             Some(addresses) = found(&mut self.search) => self.on_addresses(Source::Dht, &addresses),
             Some(prepared) = inbox.prepared.recv() => self.on_prepared(prepared),
             Some(complaint) = inbox.saved.recv() => self.on_saved(complaint),
@@ -199,8 +211,29 @@ impl TorrentTask {
     fn on_tracker_news(&mut self, news: TrackerNews) {
         match news {
             TrackerNews::Peers(addresses) => self.on_addresses(Source::Tracker, &addresses),
-            // A private torrent keeps to the peers of its present tracker.
-            TrackerNews::Switched => self.torrent.on_command(Instant::now(), Command::TrackerOnly),
+            // A private torrent keeps to the peers of its present tracker, which follow.
+            TrackerNews::Switched => self.torrent.on_command(Instant::now(), Command::DropPeers),
+        }
+    }
+
+    /// Tells what trackers want people to know, and that none of them answers, if it comes to that.
+    fn on_tracker_status(&mut self) {
+        self.gauge.touch();
+        let Some(status) = &mut self.tracker_status else { return };
+        let status = status.borrow_and_update().clone();
+        let mut words: Vec<String> = status
+            .trackers
+            .iter()
+            .filter_map(|tracker| Some(format!("{}: {}", tracker.name, tracker.warning.as_ref()?)))
+            .collect();
+        if !status.trackers.is_empty() && status.trackers.iter().all(|it| it.error.is_some() && !it.answered) {
+            words.extend(status.errors());
+        }
+        for word in words {
+            if self.told_of_trackers.len() < 20 && !self.told_of_trackers.contains(&word) {
+                self.tell(Event::Warning(word.clone()));
+                self.told_of_trackers.push(word);
+            }
         }
     }
 
@@ -257,11 +290,11 @@ impl TorrentTask {
 
     /// Shows the present moment, if it is time or `force`d.
     pub fn publish(&mut self, now: Instant, force: bool) {
-        let (context, torrent, trackers, check) = (&self.context, &self.torrent, &self.trackers, &self.check);
+        let (context, torrent, trackers, check) = (&self.context, &self.torrent, &self.tracker_status, &self.check);
         self.gauge.publish(now, force, |progress| {
             progress.swarm = torrent.snapshot();
             progress.pieces = torrent.have().map_or_else(|| Arc::from([]), |have| have.words().into());
-            progress.trackers = trackers.as_ref().map_or((0, 0), |trackers| trackers.status().borrow().counts());
+            progress.trackers = trackers.as_ref().map_or((0, 0), |trackers| trackers.borrow().counts());
             progress.checked = check.progress();
             progress.dht_nodes = context.dht.get().and_then(Option::as_ref).map_or(0, |dht| dht.status().nodes());
         });

@@ -84,6 +84,8 @@ pub enum Command {
     Memory(u64),
     /// The torrent is private (BEP 27): forget every address and drop every peer that no tracker gave.
     TrackerOnly,
+    /// A private torrent has changed its tracker (BEP 27): drop every peer, forget every address.
+    DropPeers,
 }
 
 /// All that a torrent needs to begin with pieces.
@@ -202,6 +204,8 @@ pub enum DialFailure {
 pub struct Snapshot {
     pub wanted_bytes: u64,
     pub done_bytes: u64,
+    /// Verified bytes, wanted or not: what can be served.
+    pub have_bytes: u64,
     pub pieces: u32,
     pub pieces_done: u32,
     /// Payload received and sent in this run.

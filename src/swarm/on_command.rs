@@ -26,7 +26,11 @@ impl Torrent {
                 }
                 self.supply = true;
             }
-            Command::TrackerOnly => self.keep_tracker_peers(),
+            Command::TrackerOnly => {
+                self.tracker_only = true;
+                self.keep_peers_of(&[Source::Tracker]);
+            }
+            Command::DropPeers => self.keep_peers_of(&[]),
         }
         self.settle(now);
     }
@@ -85,18 +89,20 @@ impl Torrent {
         open.into_iter().for_each(|piece| self.close_piece(piece, Closing::Spill));
     }
 
-    fn keep_tracker_peers(&mut self) {
-        self.tracker_only = true;
+    /// Drops every peer and forgets every address that none of `sources` gave; who called us stays while any counts.
+    fn keep_peers_of(&mut self, sources: &[Source]) {
+        let known = |addr| self.book.source(addr).is_some_and(|source| sources.contains(&source));
         let strangers: Vec<PeerKey> = self
             .peers
             .iter()
-            .filter(|(_, peer)| {
-                !peer.incoming && peer.listens.and_then(|addr| self.book.source(addr)) != Some(Source::Tracker)
+            .filter(|(_, peer)| match peer.incoming {
+                true => sources.is_empty(),
+                false => !peer.listens.is_some_and(known),
             })
             .map(|(key, _)| *key)
             .collect();
         strangers.into_iter().for_each(|key| self.hang_up(key));
-        self.book.keep_only(&[Source::Tracker]);
+        self.book.keep_only(sources);
         let dials: Vec<PeerKey> =
             self.dials.iter().filter(|(_, dial)| self.book.source(dial.addr).is_none()).map(|(key, _)| *key).collect();
         for peer in dials {

@@ -193,6 +193,7 @@ impl Torrent {
         if let Some(pieces) = &self.pieces {
             snapshot.wanted_bytes = pieces.wanted_bytes;
             snapshot.done_bytes = pieces.done_bytes;
+            snapshot.have_bytes = pieces.have_bytes;
             snapshot.pieces = pieces.layout.pieces();
             snapshot.pieces_done = pieces.log.len();
             snapshot.staged_bytes = pieces.staging.charged();

@@ -131,9 +131,18 @@ fn seed_to(scene: &Scene, peer: Peer, magnet: bool, content: &Content) -> Result
     let place = Place::free();
     let torrent = content.write(&folder.join("seed"), &place.http_url());
     let tracker = OpenTracker::start(folder, place, &torrent)?;
-    let mut seeder = ours::seed(folder, &torrent)?;
-    seeder.until(PATIENCE, || tracker.wait_for_seed(Duration::ZERO))?;
-    let mut leecher = peer.leech(folder, &source(&torrent, magnet))?;
+    let source = source(&torrent, magnet);
+    let port = process::free_port();
+    let (mut seeder, mut leecher);
+    if magnet && peer.waits_for_calls() {
+        leecher = peer.leech(folder, &source, port)?;
+        leecher.until(PATIENCE, || tracker.wait_for_leecher(Duration::ZERO))?;
+        seeder = ours::seed(folder, &torrent, &["--peer", &format!("127.0.0.1:{port}")])?;
+    } else {
+        seeder = ours::seed(folder, &torrent, &[])?;
+        seeder.until(PATIENCE, || tracker.wait_for_seed(Duration::ZERO))?;
+        leecher = peer.leech(folder, &source, port)?;
+    }
     leecher
         .until(PATIENCE, || content.compare(&folder.join("seed"), &folder.join("theirs")))
         .map_err(|complaint| seeder.with_log(&complaint))

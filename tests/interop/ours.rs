@@ -28,9 +28,9 @@ pub fn get(folder: &Path, source: &str, more: &[&str]) -> Result<(), String> {
 ///
 /// # Errors
 /// If it can't be started.
-pub fn seed(folder: &Path, torrent: &Torrent) -> Result<Running, String> {
+pub fn seed(folder: &Path, torrent: &Torrent, more: &[&str]) -> Result<Running, String> {
     let mut command = program();
     command.arg("seed").arg(&torrent.file).arg(folder.join("seed"));
-    command.arg("--state-dir").arg(folder.join("state-seed")).args(["--no-dht", "--no-lsd"]);
+    command.arg("--state-dir").arg(folder.join("state-seed")).args(["--no-dht", "--no-lsd"]).args(more);
     Running::start(folder, "ours", &mut command)
 }

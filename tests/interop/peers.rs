@@ -46,22 +46,26 @@ impl Peer {
     /// # Errors
     /// If it can't be started.
     pub fn seed(self, folder: &Path, torrent: &Torrent) -> Result<Running, String> {
-        self.start(folder, &torrent.file.display().to_string(), &folder.join("seed"))
+        self.start(folder, &torrent.file.display().to_string(), &folder.join("seed"), free_port())
     }
 
-    /// Downloads `source` into `folder/theirs`.
+    /// True if it fetches the metadata of a magnet only from peers that call it: libtorrent's seeds fare no better.
+    pub fn waits_for_calls(self) -> bool {
+        self == Peer::RTorrent
+    }
+
+    /// Downloads `source` into `folder/theirs`, listening on `port`.
     ///
     /// # Errors
     /// If it can't be started.
-    pub fn leech(self, folder: &Path, source: &str) -> Result<Running, String> {
+    pub fn leech(self, folder: &Path, source: &str, port: u16) -> Result<Running, String> {
         let into = folder.join("theirs");
         fs::create_dir_all(&into).map_err(|e| e.to_string())?;
-        self.start(folder, source, &into)
+        self.start(folder, source, &into, port)
     }
 
     /// All of these check what is in `data` first, and seed what is complete.
-    fn start(self, folder: &Path, source: &str, data: &Path) -> Result<Running, String> {
-        let port = free_port();
+    fn start(self, folder: &Path, source: &str, data: &Path, port: u16) -> Result<Running, String> {
         let mut command = match self {
             Peer::Aria2 => aria2(source, data, port),
             Peer::Libtorrent => libtorrent(source, data, port),

@@ -60,10 +60,26 @@ impl OpenTracker {
     /// # Errors
     /// If none announces itself in time.
     pub fn wait_for_seed(&self, patience: Duration) -> Result<(), String> {
+        self.wait_for("8:completei", patience)
+    }
+
+    /// Waits until it knows a leecher.
+    ///
+    /// # Errors
+    /// If none announces itself in time.
+    pub fn wait_for_leecher(&self, patience: Duration) -> Result<(), String> {
+        self.wait_for("10:incompletei", patience)
+    }
+
+    /// Waits until the number behind `count` is not 0.
+    fn wait_for(&self, count: &str, patience: Duration) -> Result<(), String> {
         wait(patience, &mut || {
-            let scraped = self.scrape().map_err(|e| format!("scrape: {e}"))?;
-            let seeded = scraped.windows(12).any(|part| part.starts_with(b"8:completei") && part[11] != b'0');
-            if seeded { Ok(()) } else { Err("the tracker knows no seed".into()) }
+            let reply = self.scrape().map_err(|e| format!("scrape: {e}"))?;
+            let reply = String::from_utf8_lossy(&reply);
+            match reply.split_once(count) {
+                Some((_, number)) if !number.starts_with('0') => Ok(()),
+                _ => Err("the tracker knows no such peer".into()),
+            }
         })
     }
 

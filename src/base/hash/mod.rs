@@ -43,36 +43,6 @@ pub fn sha256_batch(messages: &[&[&[u8]]]) -> Vec<Sha256Digest> {
     choice::SHA256.hash(SHA256_INITIAL, messages).into_iter().map(sha256_bytes).collect()
 }
 
-/// SHA-1 of one message that comes in parts over time.
-#[derive(Clone, Default)]
-pub struct Sha1Stream(sha1::Sha1);
-
-impl Sha1Stream {
-    pub fn update(&mut self, part: &[u8]) {
-        self.0.update(part);
-    }
-
-    /// The hash of all parts.
-    pub fn finish(self) -> Sha1Digest {
-        self.0.finalize().into()
-    }
-}
-
-/// SHA-256 of one message that comes in parts over time.
-#[derive(Clone, Default)]
-pub struct Sha256Stream(sha2::Sha256);
-
-impl Sha256Stream {
-    pub fn update(&mut self, part: &[u8]) {
-        self.0.update(part);
-    }
-
-    /// The hash of all parts.
-    pub fn finish(self) -> Sha256Digest {
-        self.0.finalize().into()
-    }
-}
-
 /// The value that SHA-1 starts from (FIPS 180-4, section 5.3.1).
 pub const SHA1_INITIAL: [u32; 5] = [0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0];
 
@@ -137,11 +107,5 @@ mod tests {
         let messages: [&[&[u8]]; 3] = [&[b"a", b"", b"bc"], &[], &[b"abc"]];
         assert_eq!(sha1_batch(&messages), [sha1(b"abc"), sha1(b""), sha1(b"abc")]);
         assert_eq!(sha256_batch(&messages), [sha256(b"abc"), sha256(b""), sha256(b"abc")]);
-        let mut stream = Sha1Stream::default();
-        ["ab", "c"].iter().for_each(|part| stream.update(part.as_bytes()));
-        assert_eq!(stream.finish(), sha1(b"abc"));
-        let mut stream = Sha256Stream::default();
-        ["ab", "c"].iter().for_each(|part| stream.update(part.as_bytes()));
-        assert_eq!(stream.finish(), sha256(b"abc"));
     }
 }

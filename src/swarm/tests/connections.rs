@@ -157,6 +157,10 @@ fn a_private_torrent_keeps_to_its_tracker() {
     assert_eq!(world.dialled.len(), 3);
     let open: Vec<_> = world.torrent.peers.values().filter(|peer| !peer.closing).map(|peer| peer.addr).collect();
     assert_eq!(open, [addr(2)]);
+    // It changes its tracker: nobody stays, and nobody is remembered.
+    world.command(Command::DropPeers);
+    assert!(world.torrent.peers.values().all(|peer| peer.closing));
+    assert_eq!(world.torrent.book.len(), 0);
 }
 
 #[test]

@@ -53,7 +53,7 @@ impl TorrentTask {
         };
         let mut config = TorrentConfig::new(id, context.peer_id);
         config.max_peers = context.settings.max_peers;
-        config.memory = context.memory_share(*running.borrow());
+        config.memory = context.memory_share(*running.borrow(), 0);
         let torrent = Torrent::new(config, Instant::now(), StdRng::from_rng(&mut rand::rng()));
         let (gauge, progress) = Gauge::new(Progress { name, ..Progress::default() });
         let task = TorrentTask {
@@ -198,6 +198,8 @@ impl TorrentTask {
         self.goals.on_payload(now, 0);
         let tiers = opened.record.trackers.clone();
         self.opened = Some(opened);
+        let running = *self.context.running.borrow();
+        self.on_running(running);
         self.save();
         if incomplete {
             self.enter(Stage::Downloading);

@@ -30,6 +30,9 @@ pub(super) struct Context {
     pub client: Arc<str>,
 }
 
+/// See [`Context::memory_share`].
+const USEFUL_MEMORY: u64 = 32 << 20;
+
 /// The DHT tables of the last run, in the state folder.
 const TABLE_FILE: &str = "dht.nodes";
 
@@ -55,8 +58,11 @@ impl Context {
         self.dht.get_or_init(start).as_ref()
     }
 
-    /// Bytes of buffers for each of `running` items.
-    pub fn memory_share(&self, running: u32) -> u64 {
-        self.settings.memory / u64::from(running.max(1))
+    /// Bytes of buffers for each of `running` items whose pieces have `piece_length` bytes: its share of what there is,
+    /// as far as buffers can be of use. The widest window and two batches of pieces for the disk threads fit into
+    /// [`USEFUL_MEMORY`]; only large pieces need more.
+    pub fn memory_share(&self, running: u32, piece_length: u32) -> u64 {
+        let useful = USEFUL_MEMORY.max(8 * u64::from(piece_length));
+        (self.settings.memory / u64::from(running.max(1))).min(useful)
     }
 }

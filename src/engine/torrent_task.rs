@@ -237,8 +237,10 @@ impl TorrentTask {
         }
     }
 
-    fn on_running(&mut self, running: u32) {
-        self.torrent.on_command(Instant::now(), Command::Memory(self.context.memory_share(running)));
+    pub(super) fn on_running(&mut self, running: u32) {
+        let piece_length = self.opened.as_ref().map_or(0, |opened| opened.info.layout.piece_length());
+        let share = self.context.memory_share(running, piece_length);
+        self.torrent.on_command(Instant::now(), Command::Memory(share));
     }
 
     fn on_control(&mut self, control: Option<Control>) {

@@ -91,13 +91,14 @@ fn write_neighbours(pieces: Vec<Piece>, syncer: &Syncer) {
             Ok(()) => torrent.files.mark_verified(piece).map_err(|error| error.to_failure()),
             Err(error) => Err(error.to_failure()),
         };
+        // Files first: who hears that everything is verified has heard of every file.
+        for file in torrent.files.take_finished() {
+            torrent.report(DiskReport::Finished(file));
+        }
         torrent.report(DiskReport::Outcome(match done {
             Ok(()) => DiskOutcome::Verified { piece, runs },
             Err(error) => DiskOutcome::Failed { piece, runs, error },
         }));
-    }
-    for file in torrent.files.take_finished() {
-        torrent.report(DiskReport::Finished(file));
     }
     syncer.note_write(&torrent);
 }

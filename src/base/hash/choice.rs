@@ -8,10 +8,18 @@ use super::single::{SHA1_SINGLE, SHA256_SINGLE};
 use super::x86::{avx2, avx512, avx512_half, sha_ni};
 
 /// The SHA-1 of the front door.
-pub static SHA1: LazyLock<Ladder<5>> = LazyLock::new(sha1_ladder);
+pub static SHA1: LazyLock<Ladder<5>> =
+    LazyLock::new(|| optimised().then(sha1_ladder).unwrap_or(Ladder::new(SHA1_SINGLE)));
 
 /// The SHA-256 of the front door.
-pub static SHA256: LazyLock<Ladder<8>> = LazyLock::new(sha256_ladder);
+pub static SHA256: LazyLock<Ladder<8>> =
+    LazyLock::new(|| optimised().then(sha256_ladder).unwrap_or(Ladder::new(SHA256_SINGLE)));
+
+/// False in a debug build: our vector kernels are a hundred times slower there, and the crates are not, because
+/// dependencies are optimised even then.
+fn optimised() -> bool {
+    !cfg!(debug_assertions)
+}
 
 /// The fastest SHA-1 of this machine for each number of messages.
 ///

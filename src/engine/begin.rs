@@ -17,7 +17,7 @@ use super::progress::Gauge;
 use super::saver::Saver;
 use super::torrent_task::{Control, Inbox, Outlets, Phase, TorrentTask};
 use crate::base::metainfo::Info;
-use crate::io::dht_task::DhtSearch;
+use crate::io::dht_task::{DhtHandle, DhtSearch};
 use crate::io::resume::ResumeRecord;
 use crate::io::tracker_task::{self, TrackerSetup};
 use crate::proto::dht::lookup::Announce;
@@ -74,6 +74,7 @@ impl TorrentTask {
             tracker_status: None,
             told_of_trackers: Vec::new(),
             search: None,
+            dht_status: None,
             private: false,
             check: Arc::default(),
             left_at_start: 0,
@@ -239,6 +240,7 @@ impl TorrentTask {
         self.tracker_status = Some(trackers.status());
         self.trackers = Some(trackers);
         self.search = self.search();
+        self.dht_status = self.dht().map(DhtHandle::watch);
     }
 
     /// The DHT's search for peers; never for a private torrent (BEP 27).
@@ -300,7 +302,7 @@ impl TorrentTask {
     /// The metadata says that only its trackers may be asked (BEP 27).
     fn become_private(&mut self) {
         self.private = true;
-        self.search = None;
+        (self.search, self.dht_status) = (None, None);
         self.torrent.on_command(Instant::now(), Command::TrackerOnly);
         if let Some(trackers) = &self.trackers {
             trackers.become_private();

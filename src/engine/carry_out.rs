@@ -93,7 +93,7 @@ impl TorrentTask {
     }
 
     /// The DHT node, if this torrent may use it.
-    fn dht(&self) -> Option<&DhtHandle> {
+    pub(super) fn dht(&self) -> Option<&DhtHandle> {
         self.search.as_ref().and(self.context.dht.get()).and_then(Option::as_ref)
     }
 

@@ -82,6 +82,11 @@ impl Links {
         self.peers.remove(&peer);
     }
 
+    /// True if nobody is connected.
+    pub fn is_empty(&self) -> bool {
+        self.peers.is_empty()
+    }
+
     /// Cuts every connection and dial: the tasks see their inbox closed, hand back what they hold and end.
     pub fn hang_up(&mut self) {
         self.dials.abort_all();

@@ -21,7 +21,7 @@ use super::progress::Gauge;
 use super::saver::Saver;
 use crate::base::id::TorrentId;
 use crate::io::check::CheckWatch;
-use crate::io::dht_task::DhtSearch;
+use crate::io::dht_task::{DhtSearch, DhtStatus};
 use crate::io::dial::Greeted;
 use crate::io::disk::{DiskReport, TorrentDisk};
 use crate::io::peer_task::PeerReport;
@@ -103,6 +103,7 @@ pub(super) struct TorrentTask {
     /// What has been told of trackers, so that it is told once.
     pub told_of_trackers: Vec<String>,
     pub search: Option<DhtSearch>,
+    pub dht_status: Option<watch::Receiver<DhtStatus>>,
     /// Known to be private (BEP 27).
     pub private: bool,
     pub check: Arc<CheckWatch>,
@@ -124,8 +125,8 @@ async fn found(search: &mut Option<DhtSearch>) -> Option<Vec<SocketAddr>> {
     }
 }
 
-/// Waits for news of the trackers, for ever where there are none.
-async fn changed(status: &mut Option<watch::Receiver<TrackerStatus>>) -> bool {
+/// Waits for news of the trackers or the DHT, for ever where there are none.
+async fn changed<T>(status: &mut Option<watch::Receiver<T>>) -> bool {
     match status {
         Some(status) => status.changed().await.is_ok(),
         None => std::future::pending().await,
@@ -160,6 +161,8 @@ impl TorrentTask {
             Some((source, addresses)) = inbox.addresses.recv() => self.on_addresses(source, &addresses),
             Some(news) = inbox.trackers.recv() => self.on_tracker_news(news),
             true = changed(&mut self.tracker_status) => self.on_tracker_status(),
+            // Its nodes are of interest while there is nobody else.
+            true = changed(&mut self.dht_status), if self.links.is_empty() => self.gauge.touch(),
             Some(addresses) = found(&mut self.search) => self.on_addresses(Source::Dht, &addresses),
             Some(prepared) = inbox.prepared.recv() => self.on_prepared(prepared),
             Some(complaint) = inbox.saved.recv() => self.on_saved(complaint),

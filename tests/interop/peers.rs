@@ -49,9 +49,10 @@ impl Peer {
         self.start(folder, &torrent.file.display().to_string(), &folder.join("seed"), free_port())
     }
 
-    /// True if it fetches the metadata of a magnet only from peers that call it: libtorrent's seeds fare no better.
-    pub fn waits_for_calls(self) -> bool {
-        self == Peer::RTorrent
+    /// True if it has to be called: transmission never calls addresses in 127.0.0.0/8, and rtorrent fetches the metadata
+    /// of a magnet only from peers that call it (it takes none from libtorrent's seeds either).
+    pub fn waits_for_calls(self, magnet: bool) -> bool {
+        self == Peer::Transmission || (self == Peer::RTorrent && magnet)
     }
 
     /// Downloads `source` into `folder/theirs`, listening on `port`.
@@ -137,7 +138,6 @@ fn rtorrent(folder: &Path, source: &str, data: &Path, port: u16) -> Command {
     command
 }
 
-/// It never calls addresses in 127.0.0.0/8, so it is called: ours learns its port from the tracker.
 fn transmission(folder: &Path, source: &str, data: &Path, port: u16) -> Command {
     let config = folder.join("transmission");
     fs::create_dir_all(&config).expect("make the configuration");

@@ -120,6 +120,12 @@ impl Content {
         self.files.iter().map(|(path, size)| (Path::new(self.name).join(path), *size)).collect()
     }
 
+    /// The same without its empty files.
+    pub fn without_empty_files(mut self) -> Content {
+        self.files.retain(|(_, size)| *size > 0);
+        self
+    }
+
     /// Byte by byte, every file.
     ///
     /// # Errors

@@ -91,7 +91,7 @@ fn rows() -> Vec<Row> {
             rows.push(Row {
                 name: format!("seed to {} ({how})", peer.name()),
                 needs: peer.programs(),
-                run: Box::new(move |scene| seed_to(scene, peer, magnet, &Content::tree())),
+                run: Box::new(move |scene| seed_to(scene, peer, magnet, &peer.content())),
             });
         }
     }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::content::Torrent;
+use crate::content::{Content, Torrent};
 use crate::process::{Running, free_port};
 
 /// A program from Debian.
@@ -53,6 +53,11 @@ impl Peer {
     /// of a magnet only from peers that call it (it takes none from libtorrent's seeds either).
     pub fn waits_for_calls(self, magnet: bool) -> bool {
         self == Peer::Transmission || (self == Peer::RTorrent && magnet)
+    }
+
+    /// What it is given to download: transmission makes no empty files.
+    pub fn content(self) -> Content {
+        if self == Peer::Transmission { Content::tree().without_empty_files() } else { Content::tree() }
     }
 
     /// Downloads `source` into `folder/theirs`, listening on `port`.

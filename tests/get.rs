@@ -261,6 +261,38 @@ fn signals_stop_in_order_and_say_how_to_go_on() {
     }
 }
 
+/// Half of the torrent can be had, the run is ended in one way or another, then all of it can be had: the first half is
+/// not fetched again.
+#[cfg(unix)]
+#[test]
+fn what_was_verified_before_a_kill_is_not_fetched_again() {
+    use rustix::process::Signal;
+    const PIECE: usize = 32_768;
+    for signal in [Signal::KILL, Signal::INT] {
+        let files = [("a.bin", noise(10 * PIECE, 1)), ("b.bin", noise(5 * PIECE, 2))];
+        let scene = Scene::of(Made::folder("tree", &files, PIECE, &[]));
+        std::fs::create_dir_all(scene.path("half/tree")).unwrap();
+        std::fs::copy(scene.path("shared/tree/a.bin"), scene.path("half/tree/a.bin")).unwrap();
+        let half = LocalSeeder::start(&scene.made, &scene.path("half"));
+        std::fs::write(scene.path("tree.torrent"), &half.torrent).unwrap();
+        let arguments = [&["get", "--json"], &QUIET_NETWORK[..], &["-d", "out", "tree.torrent"]].concat();
+        let mut child = scene.command(&arguments).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap().contains("\"event\":\"file\"")), "the first half came");
+        send(&child, signal);
+        lines.for_each(|line| drop(line.unwrap()));
+        child.wait().unwrap();
+        drop(half);
+
+        let _all = scene.seeder();
+        let seen = scene.get(&["--json", "-d", "out", "tree.torrent"]);
+        assert_eq!(seen.code, Some(0), "{}", seen.err);
+        let summary = events(&seen.out).pop().unwrap();
+        assert_eq!(summary["downloaded"], json!(5 * PIECE), "after {signal:?}");
+        assert!(scene.same("tree/a.bin", "out/tree/a.bin") && scene.same("tree/b.bin", "out/tree/b.bin"));
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_second_process_on_the_same_target_is_told() {

@@ -134,7 +134,7 @@ fn seed_to(scene: &Scene, peer: Peer, magnet: bool, content: &Content) -> Result
     let source = source(&torrent, magnet);
     let port = process::free_port();
     let (mut seeder, mut leecher);
-    if peer.waits_for_calls(magnet) {
+    if peer.waits_for_calls() {
         leecher = peer.leech(folder, &source, port)?;
         leecher.until(PATIENCE, || tracker.wait_for_leecher(Duration::ZERO))?;
         seeder = ours::seed(folder, &torrent, &["--peer", &format!("127.0.0.1:{port}")])?;

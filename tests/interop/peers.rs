@@ -49,10 +49,9 @@ impl Peer {
         self.start(folder, &torrent.file.display().to_string(), &folder.join("seed"), free_port())
     }
 
-    /// True if it has to be called: transmission never calls addresses in 127.0.0.0/8, and rtorrent fetches the metadata
-    /// of a magnet only from peers that call it (it takes none from libtorrent's seeds either).
-    pub fn waits_for_calls(self, magnet: bool) -> bool {
-        self == Peer::Transmission || (self == Peer::RTorrent && magnet)
+    /// True if it has to be called: transmission never calls addresses in 127.0.0.0/8.
+    pub fn waits_for_calls(self) -> bool {
+        self == Peer::Transmission
     }
 
     /// What it is given to download: transmission makes no empty files.
@@ -126,11 +125,12 @@ fn qbittorrent(folder: &Path, source: &str, data: &Path, port: u16) -> Command {
     command
 }
 
+/// It calls one peer an address, and may call itself: its own address is another than ours.
 fn rtorrent(folder: &Path, source: &str, data: &Path, port: u16) -> Command {
     let session = folder.join("rtorrent");
     fs::create_dir_all(&session).expect("make the session folder");
     let settings = format!(
-        "system.daemon.set = true\nnetwork.port_range.set = {port}-{port}\nnetwork.bind_address.set = 127.0.0.1\n\
+        "system.daemon.set = true\nnetwork.port_range.set = {port}-{port}\nnetwork.bind_address.set = 127.0.0.2\n\
          directory.default.set = {}\nsession.path.set = {}\ndht.mode.set = disable\nprotocol.pex.set = no\n\
          trackers.use_udp.set = no\nload.start = \"{source}\"\n",
         data.display(),

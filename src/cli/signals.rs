@@ -1,7 +1,9 @@
 //! SIGINT, SIGTERM and SIGHUP as values; Ctrl-C where there are no signals.
 
 use super::error::Problem;
-use super::exit::{Exit, Signal};
+#[cfg(unix)]
+use super::exit::Exit;
+use super::exit::Signal;
 
 /// The signals that end a run, in the order of their arrival.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use crate::io::dial::Greeted;
 use crate::io::peer_task::PeerTask;
 use crate::proto::session::{PeerLimits, Session, SessionConfig, TorrentFacts};
 use crate::proto::wire::{Handshake, Reserved};
-use crate::swarm::action::Connected;
+use crate::swarm::action::{Connected, Way};
 use crate::swarm::{Action, DiskJob, PeerKey};
 
 /// Pieces that a choked peer may have to begin with (BEP 6).
@@ -23,7 +23,7 @@ impl TorrentTask {
     pub(super) fn carry_out(&mut self) {
         while let Some(action) = self.torrent.poll_action() {
             match action {
-                Action::Dial { peer, addr } => self.dial(peer, addr),
+                Action::Dial { peer, addr, way } => self.dial(peer, addr, way),
                 Action::AbortDial { peer } => self.links.abort_dial(peer),
                 Action::Peer { peer, command } => self.links.say(peer, command),
                 Action::Disk(job) => self.submit(job),
@@ -36,8 +36,8 @@ impl TorrentTask {
         }
     }
 
-    fn dial(&mut self, peer: PeerKey, addr: SocketAddr) {
-        self.links.dial(peer, addr, self.id, self.our_handshake());
+    fn dial(&mut self, peer: PeerKey, addr: SocketAddr, way: Option<Way>) {
+        self.links.dial(peer, addr, self.id, self.our_handshake(), self.context.dialler.clone(), way);
     }
 
     /// What we say first on every connection of this torrent.
@@ -50,7 +50,7 @@ impl TorrentTask {
     /// say where the peer called us.
     pub(super) fn connect(&mut self, peer: PeerKey, greeted: Greeted, greeting: Vec<u8>) {
         let now = Instant::now();
-        let Greeted { stream, addr, handshake } = greeted;
+        let Greeted { stream, addr, handshake, way } = greeted;
         let (ours, incoming) = (self.our_handshake().reserved, !greeting.is_empty());
         let connected = Connected {
             addr,
@@ -58,6 +58,7 @@ impl TorrentTask {
             incoming,
             fast: handshake.reserved.fast(),
             extended: handshake.reserved.extended(),
+            way,
         };
         let session = Session::new(
             SessionConfig {

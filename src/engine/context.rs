@@ -8,6 +8,7 @@ use super::settings::EngineSettings;
 use crate::base::id::PeerId;
 use crate::io::announce::Announcer;
 use crate::io::dht_task::{DhtConfig, DhtHandle};
+use crate::io::dial::Dialler;
 use crate::io::disk::DiskPool;
 use crate::io::http::HttpClient;
 use crate::io::listen::Registry;
@@ -19,6 +20,7 @@ pub(super) struct Context {
     /// The `key` of tracker announces: the same on both address families (BEP 7).
     pub key: u32,
     pub registry: Registry,
+    pub dialler: Dialler,
     pub disk: DiskPool,
     pub http: HttpClient,
     pub announcer: Announcer,

@@ -9,12 +9,12 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::base::id::TorrentId;
-use crate::io::dial::{Greeted, dial};
+use crate::io::dial::{Dialler, Greeted, dial};
 use crate::io::peer_task::PeerTask;
 use crate::proto::session::PeerCommand;
 use crate::proto::wire::Handshake;
 use crate::swarm::PeerKey;
-use crate::swarm::action::DialFailure;
+use crate::swarm::action::{DialFailure, Way};
 
 /// Commands that may wait for a peer task. A task that lets so many pile up is stuck in its socket or its disk.
 pub const COMMANDS: usize = 1024;
@@ -33,8 +33,16 @@ pub struct Links {
 
 impl Links {
     /// Starts a dial; its end comes out of [`Links::dialled`].
-    pub fn dial(&mut self, peer: PeerKey, addr: SocketAddr, id: TorrentId, ours: Handshake) {
-        let handle = self.dials.spawn(async move { (peer, dial(addr, id, ours).await) });
+    pub fn dial(
+        &mut self,
+        peer: PeerKey,
+        addr: SocketAddr,
+        id: TorrentId,
+        ours: Handshake,
+        dialler: Dialler,
+        way: Option<Way>,
+    ) {
+        let handle = self.dials.spawn(async move { (peer, dial(addr, id, ours, &dialler, way).await) });
         self.under_way.insert(peer, handle);
     }
 

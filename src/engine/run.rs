@@ -15,6 +15,7 @@ use super::settings::EngineSettings;
 use super::torrent_task::{Control, TorrentTask};
 use crate::base::id::PeerId;
 use crate::io::announce::Announcer;
+use crate::io::dial::Dialler;
 use crate::io::disk::DiskPool;
 use crate::io::http::HttpClient;
 use crate::io::listen::{self, Listeners};
@@ -71,7 +72,8 @@ impl Engine {
         let context = Context {
             peer_id: PeerId::ours(&mut rng),
             key: rng.next_u32(),
-            registry: listen::serve(listeners),
+            registry: listen::serve(listeners, settings.encryption),
+            dialler: Dialler { transport: settings.transport, encryption: settings.encryption },
             disk,
             announcer: Announcer::new(http.clone(), UdpTrackers::spawn(StdRng::from_rng(&mut rng))),
             http,

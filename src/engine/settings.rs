@@ -3,6 +3,8 @@
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
+use crate::io::dial::{Encryption, Transport};
+
 /// What one engine is started with.
 #[derive(Clone, Debug)]
 pub struct EngineSettings {
@@ -20,6 +22,10 @@ pub struct EngineSettings {
     pub pex: bool,
     pub lsd: bool,
     pub web_seeds: bool,
+    /// What carries connections to peers.
+    pub transport: Transport,
+    /// Whether connections to peers are encrypted.
+    pub encryption: Encryption,
     /// What HTTP requests call us.
     pub user_agent: String,
 }
@@ -36,6 +42,8 @@ impl Default for EngineSettings {
             pex: true,
             lsd: true,
             web_seeds: true,
+            transport: Transport::Auto,
+            encryption: Encryption::Auto,
             user_agent: concat!("rtorrent-cli/", env!("CARGO_PKG_VERSION")).into(),
         }
     }

@@ -10,15 +10,17 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::dial::Greeted;
+use super::dial::{Encryption, Greeted};
 use super::stream::PeerStream;
+use crate::base::compact::canonical;
 use crate::base::id::{InfoHashV1, TorrentId};
 use crate::proto::wire::{HANDSHAKE_LEN, Handshake};
+use crate::swarm::action::Way;
 
 /// How long a caller may take to say for which torrent it comes.
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
@@ -90,10 +92,20 @@ fn bind_one(addr: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
+/// A caller of whom nothing is known yet.
+#[derive(Debug)]
+pub struct Arrival {
+    pub stream: PeerStream,
+    pub addr: SocketAddr,
+    /// It came over uTP.
+    pub utp: bool,
+}
+
 /// Tells the listener task which torrents there are. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Registry {
     changes: mpsc::UnboundedSender<Change>,
+    arrivals: mpsc::Sender<Arrival>,
     port: u16,
 }
 
@@ -114,6 +126,11 @@ impl Registry {
         let _ = self.changes.send(Change::Unregister { id });
     }
 
+    /// Where callers go who came by another way than these listeners.
+    pub fn arrivals(&self) -> mpsc::Sender<Arrival> {
+        self.arrivals.clone()
+    }
+
     /// The port that peers are to call.
     pub fn port(&self) -> u16 {
         self.port
@@ -121,19 +138,21 @@ impl Registry {
 }
 
 /// Starts the listener task. It ends when the runtime does.
-pub fn serve(listeners: Listeners) -> Registry {
+pub fn serve(listeners: Listeners, encryption: Encryption) -> Registry {
     let (changes, inbox) = mpsc::unbounded_channel();
-    let port = listeners.port;
-    tokio::spawn(run(listeners.sockets, inbox));
-    Registry { changes, port }
+    let (arrivals, callers) = mpsc::channel(64);
+    for socket in listeners.sockets {
+        tokio::spawn(accept(socket, arrivals.clone()));
+    }
+    tokio::spawn(run(inbox, callers, encryption));
+    Registry { changes, arrivals, port: listeners.port }
 }
 
-async fn run(sockets: Vec<TcpListener>, mut changes: mpsc::UnboundedReceiver<Change>) {
-    let (accepted, mut arrivals) = mpsc::channel(64);
-    for socket in sockets {
-        tokio::spawn(accept(socket, accepted.clone()));
-    }
-    drop(accepted);
+async fn run(
+    mut changes: mpsc::UnboundedReceiver<Change>,
+    mut arrivals: mpsc::Receiver<Arrival>,
+    _encryption: Encryption,
+) {
     let mut torrents: HashMap<InfoHashV1, mpsc::Sender<Greeted>> = HashMap::new();
     let mut greeting = JoinSet::new();
     loop {
@@ -147,8 +166,8 @@ async fn run(sockets: Vec<TcpListener>, mut changes: mpsc::UnboundedReceiver<Cha
                 },
                 None => return,
             },
-            Some((socket, addr)) = arrivals.recv() => if greeting.len() < MAX_GREETING {
-                greeting.spawn(timeout(HANDSHAKE_DEADLINE, greet(socket, addr)));
+            Some(arrival) = arrivals.recv() => if greeting.len() < MAX_GREETING {
+                greeting.spawn(timeout(HANDSHAKE_DEADLINE, greet(arrival)));
             },
             Some(greeted) = greeting.join_next() => if let Ok(Ok(Ok(greeted))) = greeted
                 && let Some(callers) = torrents.get(&greeted.handshake.info_hash)
@@ -160,11 +179,13 @@ async fn run(sockets: Vec<TcpListener>, mut changes: mpsc::UnboundedReceiver<Cha
     }
 }
 
-async fn accept(listener: TcpListener, accepted: mpsc::Sender<(TcpStream, SocketAddr)>) {
+async fn accept(listener: TcpListener, arrivals: mpsc::Sender<Arrival>) {
     loop {
         match listener.accept().await {
-            Ok(arrival) => {
-                if accepted.send(arrival).await.is_err() {
+            Ok((socket, addr)) => {
+                // A caller that is gone already is none.
+                let Ok(stream) = PeerStream::tcp(socket) else { continue };
+                if arrivals.send(Arrival { stream, addr, utp: false }).await.is_err() {
                     return;
                 }
             }
@@ -175,12 +196,12 @@ async fn accept(listener: TcpListener, accepted: mpsc::Sender<(TcpStream, Socket
 }
 
 /// Reads the caller's handshake. Ours goes out with the session's first bytes, once the torrent has agreed.
-async fn greet(socket: TcpStream, addr: SocketAddr) -> io::Result<Greeted> {
-    let stream = PeerStream::tcp(socket)?;
+async fn greet(arrival: Arrival) -> io::Result<Greeted> {
+    let Arrival { stream, addr, utp } = arrival;
     let mut bytes = [0; HANDSHAKE_LEN];
     stream.read_exact(&mut bytes).await?;
     let handshake = Handshake::decode(&bytes).map_err(|_| io::ErrorKind::InvalidData)?;
-    Ok(Greeted { stream, addr: crate::base::compact::canonical(addr), handshake })
+    Ok(Greeted { stream, addr: canonical(addr), handshake, way: Way { utp, encrypted: false } })
 }
 
 fn hashes(id: TorrentId) -> impl Iterator<Item = InfoHashV1> {

@@ -17,6 +17,15 @@ use crate::proto::session::PeerCommand;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct PeerKey(pub u64);
 
+/// How a connection was made; plain TCP by default.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Way {
+    /// Over uTP (BEP 29), not TCP.
+    pub utp: bool,
+    /// It began with an encrypted handshake (MSE), whatever came after it.
+    pub encrypted: bool,
+}
+
 /// Who told us of an address.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub enum Source {
@@ -35,10 +44,12 @@ pub enum Source {
 /// What the torrent wants done. Actions are carried out in order.
 #[derive(Debug)]
 pub enum Action {
-    /// Connect and shake hands; answer with `on_connected` or `on_dial_failed`.
+    /// Connect and shake hands; answer with `on_connected` or `on_dial_failed`. `way` is how the last dial of this
+    /// address succeeded, if one did and none has failed since.
     Dial {
         peer: PeerKey,
         addr: SocketAddr,
+        way: Option<Way>,
     },
     /// Give up a dial that is under way.
     AbortDial {
@@ -184,6 +195,7 @@ pub struct Connected {
     pub fast: bool,
     /// It set the extension protocol's bit (BEP 10).
     pub extended: bool,
+    pub way: Way,
 }
 
 /// Why a dial came to nothing, as far as it matters for calling again.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::base::compact::{canonical, is_global};
 use crate::proto::session::message::CloseReason;
-use crate::swarm::action::{DialFailure, Source};
+use crate::swarm::action::{DialFailure, Source, Way};
 
 /// Addresses that are remembered at most.
 const LIMIT: usize = 4_000;
@@ -41,6 +41,8 @@ struct Entry {
     failures: u8,
     /// A handshake has succeeded.
     worked: bool,
+    /// How the last dial succeeded, if it did.
+    way: Option<Way>,
     serial: u64,
 }
 
@@ -80,7 +82,7 @@ impl Book {
             return false;
         }
         self.serial += 1;
-        let entry = Entry { source, place: Place::InUse, failures: 0, worked: false, serial: self.serial };
+        let entry = Entry { source, place: Place::InUse, failures: 0, worked: false, way: None, serial: self.serial };
         let rank = entry.rank();
         self.entries.insert(addr, entry);
         self.put(addr, Place::Ready(rank));
@@ -109,16 +111,20 @@ impl Book {
         }
     }
 
-    /// A dial has led to a handshake.
-    pub fn worked(&mut self, addr: SocketAddr) {
+    /// A dial has led to a handshake, this way.
+    pub fn worked(&mut self, addr: SocketAddr, way: Way) {
         if let Some(entry) = self.entries.get_mut(&canonical(addr)) {
             entry.worked = true;
+            entry.way = Some(way);
             entry.failures = 0;
         }
     }
 
     /// A dial has failed.
     pub fn failed(&mut self, now: Instant, addr: SocketAddr, failure: DialFailure) {
+        if let Some(entry) = self.entries.get_mut(&canonical(addr)) {
+            entry.way = None;
+        }
         match failure {
             DialFailure::Ourselves => self.ban(addr, false),
             DialFailure::WrongHandshake => self.rest(now, addr, 3),
@@ -183,6 +189,11 @@ impl Book {
     /// Who told of an address; `None` if it is not in the book.
     pub fn source(&self, addr: SocketAddr) -> Option<Source> {
         self.entries.get(&canonical(addr)).map(|entry| entry.source)
+    }
+
+    /// How the last dial of this address succeeded, unless none did or one has failed since.
+    pub fn way(&self, addr: SocketAddr) -> Option<Way> {
+        self.entries.get(&canonical(addr)).and_then(|entry| entry.way)
     }
 
     /// How often calling this address has failed in a row.
@@ -377,6 +388,19 @@ mod tests {
         book.add(Source::Tracker, addr("10.0.0.2:1"));
         book.keep_only(&[Source::Tracker]);
         assert_eq!((next(&mut book, now), next(&mut book, now)), (Some(addr("10.0.0.2:1")), None));
+    }
+
+    #[test]
+    fn the_way_that_worked_is_known_until_it_fails() {
+        let (mut book, now) = (Book::default(), Instant::now());
+        let (peer, way) = (addr("10.0.0.1:1"), Way { utp: false, encrypted: true });
+        book.add(Source::Tracker, peer);
+        assert_eq!(book.way(peer), None);
+        book.worked(peer, way);
+        book.closed(now, peer, &CloseReason::Lost("reset".into()), true);
+        assert_eq!(book.way(peer), Some(way));
+        book.failed(now, peer, DialFailure::Refused);
+        assert_eq!(book.way(peer), None);
     }
 
     #[test]

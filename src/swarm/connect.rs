@@ -59,7 +59,7 @@ impl Torrent {
             return self.settle(now);
         }
         if let Some(dial) = dial {
-            self.book.worked(dial.addr);
+            self.book.worked(dial.addr, connected.way);
         }
         let peer = Peer::new(now, &connected, dial.map(|dial| dial.addr));
         self.peers.insert(key, peer);
@@ -92,7 +92,8 @@ impl Torrent {
             let Some(addr) = addr else { return };
             let key = self.new_key();
             self.dials.insert(key, Dial { addr, since: now });
-            self.actions.push_back(Action::Dial { peer: key, addr });
+            let way = self.book.way(addr);
+            self.actions.push_back(Action::Dial { peer: key, addr, way });
         }
     }
 

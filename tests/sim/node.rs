@@ -13,7 +13,7 @@ use rtorrent_cli::proto::session::{
     CloseReason, Outgoing, PeerEvent, PeerLimits, Session, SessionConfig, TorrentFacts,
 };
 use rtorrent_cli::proto::wire::{BlockRequest, Reserved, piece_header};
-use rtorrent_cli::swarm::action::{Connected, SpilledPiece, Start};
+use rtorrent_cli::swarm::action::{Connected, SpilledPiece, Start, Way};
 use rtorrent_cli::swarm::{Action, Command, DiskJob, PeerKey, Torrent, TorrentConfig};
 
 use crate::disk::Disk;
@@ -191,6 +191,7 @@ impl Node {
             incoming,
             fast: other.fast && self.setup.fast,
             extended: true,
+            way: Way::default(),
         };
         self.torrent.on_connected(now, key, connected);
         self.settle(now);
@@ -341,7 +342,7 @@ impl Node {
 
     fn act(&mut self, now: Instant, action: Action) {
         match action {
-            Action::Dial { peer, addr } => self.effects.push(Effect::Dial { key: peer, addr }),
+            Action::Dial { peer, addr, .. } => self.effects.push(Effect::Dial { key: peer, addr }),
             Action::AbortDial { peer } => self.effects.push(Effect::Abort { key: peer }),
             Action::Peer { peer, command } => {
                 if let Some(session) = self.sessions.get_mut(&peer) {

@@ -8,11 +8,18 @@ use crate::base::bitfield::Bitfield;
 use crate::base::id::PeerId;
 use crate::proto::ext::ExtHandshake;
 use crate::proto::session::PeerEvent;
-use crate::swarm::action::{Connected, DialFailure};
+use crate::swarm::action::{Connected, DialFailure, Way};
 use crate::swarm::{Command, PeerKey, Source};
 
 fn connected(n: u8, incoming: bool) -> Connected {
-    Connected { addr: addr(n), peer_id: PeerId([n + 10; 20]), incoming, fast: true, extended: true }
+    Connected {
+        addr: addr(n),
+        peer_id: PeerId([n + 10; 20]),
+        incoming,
+        fast: true,
+        extended: true,
+        way: Way::default(),
+    }
 }
 
 #[test]

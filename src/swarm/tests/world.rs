@@ -17,7 +17,7 @@ use crate::base::run::{RunBuffer, RunId};
 use crate::proto::ext::ExtHandshake;
 use crate::proto::session::message::CloseReason;
 use crate::proto::session::{PeerCommand, PeerEvent, Tally};
-use crate::swarm::action::{Connected, SpilledPiece, Start};
+use crate::swarm::action::{Connected, SpilledPiece, Start, Way};
 use crate::swarm::{Action, Command, DiskJob, DiskOutcome, PeerKey, Torrent, TorrentConfig};
 
 pub struct World {
@@ -159,8 +159,14 @@ impl World {
         self.next_peer += 1;
         let n = self.next_peer;
         let key = self.torrent.accept(self.now, addr(n)).expect("there is room");
-        let connected =
-            Connected { addr: addr(n), peer_id: PeerId([n + 10; 20]), incoming: true, fast: true, extended: true };
+        let connected = Connected {
+            addr: addr(n),
+            peer_id: PeerId([n + 10; 20]),
+            incoming: true,
+            fast: true,
+            extended: true,
+            way: Way::default(),
+        };
         self.peers.insert(key, FakePeer::new());
         self.torrent.on_connected(self.now, key, connected);
         self.play();
@@ -352,7 +358,7 @@ impl World {
     pub fn play(&mut self) {
         while let Some(action) = self.torrent.poll_action() {
             match action {
-                Action::Dial { peer, addr } => self.dialled.push((peer, addr)),
+                Action::Dial { peer, addr, .. } => self.dialled.push((peer, addr)),
                 Action::AbortDial { peer } => self.aborted.push(peer),
                 Action::Disk(job) => self.jobs.push_back(job),
                 Action::MetadataComplete { info } => self.metadata = Some(info),

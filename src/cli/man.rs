@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;
 
-use super::args::{self, Cli};
+use super::args::{Cli, examples};
 use super::exit;
 
 /// Writes the page of the program itself.
@@ -67,7 +67,7 @@ fn page(command: &Command, out: &mut dyn Write) -> io::Result<()> {
         man.render_options_section(out)?;
     }
     section(out, "EXAMPLES")?;
-    verbatim(out, examples(command.get_name()))?;
+    verbatim(out, examples_of(command.get_name()))?;
     if talks_json(command) {
         section(out, "JSON")?;
         paragraphs(out, JSON)?;
@@ -121,14 +121,14 @@ const FILES: &[(&str, &str)] = &[
     ("NAME.part", "a file in the download folder that is not whole yet"),
 ];
 
-fn examples(command: &str) -> &'static str {
+fn examples_of(command: &str) -> &'static str {
     match command {
-        "info" => args::INFO_EXAMPLES,
-        "verify" => args::VERIFY_EXAMPLES,
-        "seed" => args::SEED_EXAMPLES,
-        "completions" => args::COMPLETIONS_EXAMPLES,
-        "man" => args::MAN_EXAMPLES,
-        _ => args::GET_EXAMPLES,
+        "info" => examples::INFO,
+        "verify" => examples::VERIFY,
+        "seed" => examples::SEED,
+        "completions" => examples::COMPLETIONS,
+        "man" => examples::MAN,
+        _ => examples::GET,
     }
 }
 

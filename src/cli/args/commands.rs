@@ -1,0 +1,100 @@
+//! The commands beside `get`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum, ValueHint};
+
+use super::get::{ChoiceArgs, SeedGoalArgs};
+use super::network::NetworkArgs;
+use super::output::{OutputArgs, StateArgs};
+use crate::cli::size_time::{TimeLimit, parse_time_limit};
+
+#[derive(Args, Debug)]
+pub struct InfoArgs {
+    /// Magnet link, .torrent file, its URL, `-` for standard input, or info hash
+    #[arg(value_name = "SRC", value_hint = ValueHint::FilePath)]
+    pub source: OsString,
+    /// Show what a magnet link says itself, ask nobody
+    #[arg(long, conflicts_with_all = ["scrape", "save"])]
+    pub offline: bool,
+    /// Write the .torrent to a file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub save: Option<PathBuf>,
+    /// Print the magnet link alone
+    #[arg(long, conflicts_with = "json")]
+    pub magnet: bool,
+    /// Ask the trackers how many seeders and leechers there are
+    #[arg(long, conflicts_with = "magnet")]
+    pub scrape: bool,
+    #[command(flatten)]
+    pub network: NetworkArgs,
+    /// Give up if a magnet's metadata is not here in time
+    #[arg(long, value_name = "T", default_value = "5m", value_parser = parse_time_limit, help_heading = "Limits")]
+    #[arg(env = "RTORRENT_CLI_METADATA_TIMEOUT", hide_env = true)]
+    pub metadata_timeout: TimeLimit,
+    #[command(flatten)]
+    pub output: OutputArgs,
+    #[command(flatten)]
+    pub state: StateArgs,
+}
+
+#[derive(Args, Debug)]
+pub struct VerifyArgs {
+    /// The .torrent: a file, its URL, or `-` for standard input
+    #[arg(value_name = "TORRENT", value_hint = ValueHint::FilePath)]
+    pub source: OsString,
+    /// The folder that `get -d` would have had, or the file or top folder itself
+    #[arg(value_name = "PATH", default_value = ".", value_hint = ValueHint::AnyPath)]
+    pub path: PathBuf,
+    #[command(flatten)]
+    pub choice: ChoiceArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+    #[command(flatten)]
+    pub state: StateArgs,
+}
+
+#[derive(Args, Debug)]
+pub struct SeedArgs {
+    /// The .torrent: a file, its URL, or `-` for standard input
+    #[arg(value_name = "TORRENT", value_hint = ValueHint::FilePath)]
+    pub source: OsString,
+    /// The folder that `get -d` would have had, or the file or top folder itself
+    #[arg(value_name = "PATH", default_value = ".", value_hint = ValueHint::AnyPath)]
+    pub path: PathBuf,
+    #[command(flatten)]
+    pub goals: SeedGoalArgs,
+    /// What is believed without hashing: quick (intact resume data), full (nothing)
+    #[arg(long, value_name = "HOW", default_value = "quick", value_parser = ["quick", "full"])]
+    #[arg(env = "RTORRENT_CLI_CHECK", hide_env = true)]
+    pub check: String,
+    #[command(flatten)]
+    pub network: NetworkArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+    #[command(flatten)]
+    pub state: StateArgs,
+}
+
+#[derive(Args, Debug)]
+pub struct CompletionsArgs {
+    pub shell: Shell,
+}
+
+#[derive(Args, Debug)]
+pub struct ManArgs {
+    /// Write a page for each command to this folder
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub dir: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+    Powershell,
+    Elvish,
+    Nushell,
+}

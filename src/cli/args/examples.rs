@@ -1,0 +1,48 @@
+//! The examples below each command's help, which its manual page shows too.
+
+pub const ROOT: &str = "\
+`rtorrent-cli SRC...` alone means `get`. SRC is a magnet link (in quotes), a .torrent file,
+an http(s) URL of one, `-` for one on standard input, or a bare info hash.
+
+Examples:
+  rtorrent-cli 'magnet:?xt=urn:btih:...'
+  rtorrent-cli get -d ~/Downloads --select '*.iso' debian.torrent
+  rtorrent-cli info debian.torrent
+
+`rtorrent-cli COMMAND --help` says more.";
+
+pub const GET: &str = "\
+Examples:
+  rtorrent-cli get 'magnet:?xt=urn:btih:...&tr=...'      quotes keep the shell away from the &
+  rtorrent-cli get -d ~/Downloads a.torrent b.torrent    two at once
+  rtorrent-cli get -s 1-3,7 -x '*.txt' a.torrent         some files of it
+  rtorrent-cli get --seed-ratio 1 a.torrent              give back what was taken
+
+Interrupted? The same command line goes on where it stopped.";
+
+pub const INFO: &str = "\
+Examples:
+  rtorrent-cli info a.torrent
+  rtorrent-cli info --offline 'magnet:?xt=urn:btih:...'
+  rtorrent-cli info --save a.torrent 'magnet:?xt=urn:btih:...'
+  rtorrent-cli info --json a.torrent | jq '.files[].path'";
+
+pub const VERIFY: &str = "\
+Examples:
+  rtorrent-cli verify a.torrent ~/Downloads
+  rtorrent-cli verify -s '*.iso' a.torrent ~/Downloads && echo good";
+
+pub const SEED: &str = "\
+Examples:
+  rtorrent-cli seed a.torrent ~/Downloads
+  rtorrent-cli seed --seed-ratio 2 --seed-time 120 a.torrent ~/Downloads";
+
+pub const COMPLETIONS: &str = "\
+Examples:
+  rtorrent-cli completions bash > ~/.local/share/bash-completion/completions/rtorrent-cli
+  rtorrent-cli completions fish > ~/.config/fish/completions/rtorrent-cli.fish";
+
+pub const MAN: &str = "\
+Examples:
+  rtorrent-cli man | man -l -
+  rtorrent-cli man ~/.local/share/man/man1";

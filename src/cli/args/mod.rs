@@ -1,0 +1,114 @@
+//! The command line as clap sees it: commands, flags and their typed values, a file a command or a group of flags.
+//!
+//! Only what works is a flag here; anything else is a usage error. Every flag of a run also has an environment variable
+//! `RTORRENT_CLI_FLAG`.
+
+mod commands;
+pub mod examples;
+mod get;
+mod network;
+mod output;
+
+use std::ffi::{OsStr, OsString};
+
+use clap::{Parser, Subcommand};
+
+pub use commands::{CompletionsArgs, InfoArgs, ManArgs, SeedArgs, Shell, VerifyArgs};
+use examples::{COMPLETIONS, GET, INFO, MAN, ROOT, SEED, VERIFY};
+pub use get::{Check, ChoiceArgs, GetArgs, LimitArgs, SeedGoalArgs, TargetArgs};
+pub use network::NetworkArgs;
+pub use output::{ColorWhen, OutputArgs, ProgressStyle, StateArgs};
+
+/// A BitTorrent downloader: magnet links and torrents to verified files
+#[derive(Parser, Debug)]
+#[command(name = "rtorrent-cli", version, max_term_width = 100, after_help = ROOT)]
+#[command(disable_help_subcommand = true, subcommand_required = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Download, verify, exit (the default command)
+    #[command(after_help = GET)]
+    Get(Box<GetArgs>),
+    /// Show what a torrent or magnet link holds
+    #[command(after_help = INFO)]
+    Info(Box<InfoArgs>),
+    /// Check data on disk against a torrent
+    #[command(after_help = VERIFY)]
+    Verify(Box<VerifyArgs>),
+    /// Upload data that is on disk
+    #[command(after_help = SEED)]
+    Seed(Box<SeedArgs>),
+    /// Print a shell's completion script
+    #[command(after_help = COMPLETIONS)]
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write all pages to a folder
+    #[command(after_help = MAN)]
+    Man(ManArgs),
+}
+
+/// Names that a first argument may have without being a source.
+const COMMANDS: [&str; 6] = ["get", "info", "verify", "seed", "completions", "man"];
+
+/// The arguments with `get` put in where no command stands first.
+pub fn with_default_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let stands_alone = |first: &OsStr| ["-h", "--help", "-V", "--version"].iter().any(|flag| first == *flag);
+    match arguments.get(1) {
+        None => {}
+        Some(first) if stands_alone(first) || COMMANDS.iter().any(|command| first == *command) => {}
+        Some(_) => arguments.insert(1, "get".into()),
+    }
+    arguments
+}
+
+/// An argument in which aria2's habit of gluing connection counts to `-s` and `-x` shows.
+pub fn glued_like_aria2(arguments: &[OsString]) -> Option<&str> {
+    let options = arguments.iter().skip(1).take_while(|argument| *argument != "--");
+    options.filter_map(|argument| argument.to_str()).find(|argument| {
+        let number = argument.strip_prefix("-s").or_else(|| argument.strip_prefix("-x"));
+        number.is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    fn parse(line: &[&str]) -> Result<Command, String> {
+        let arguments = std::iter::once("rtorrent-cli").chain(line.iter().copied()).map(OsString::from).collect();
+        Cli::try_parse_from(with_default_command(arguments)).map(|cli| cli.command).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+        let names: Vec<_> = Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
+        assert_eq!(names, COMMANDS);
+    }
+
+    #[test]
+    fn a_source_or_a_flag_alone_means_get() {
+        assert!(matches!(parse(&["a.torrent"]), Ok(Command::Get(args)) if args.sources == ["a.torrent"]));
+        assert!(matches!(parse(&["-d", "x", "a"]), Ok(Command::Get(args)) if args.target.dir.as_os_str() == "x"));
+        assert!(matches!(parse(&["-"]), Ok(Command::Get(_))));
+        assert!(matches!(parse(&["info", "get"]), Ok(Command::Info(args)) if args.source == "get"));
+    }
+
+    #[test]
+    fn what_is_not_built_is_refused() {
+        for flag in ["--interface", "--proxy", "--limit-down", "--sequential", "--input-file", "-i", "-4"] {
+            assert!(parse(&["get", flag, "1", "a.torrent"]).is_err(), "{flag}");
+        }
+    }
+
+    #[test]
+    fn connection_counts_in_the_habit_of_aria2_are_seen() {
+        let line = |args: &[&str]| args.iter().map(OsString::from).collect::<Vec<_>>();
+        assert_eq!(glued_like_aria2(&line(&["r", "-x16", "-s16", "a"])), Some("-x16"));
+        assert_eq!(glued_like_aria2(&line(&["r", "-s", "16", "-s1-3", "-x*.txt", "--", "-s16"])), None);
+    }
+}

@@ -1,0 +1,53 @@
+//! Flags of every command that talks to the network.
+
+use std::ops::RangeInclusive;
+
+use clap::Args;
+use clap::builder::BoolishValueParser;
+
+use crate::cli::values::{parse_host_port, parse_memory, parse_ports, parse_tracker};
+
+/// Peers, trackers, sockets and memory.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Network")]
+pub struct NetworkArgs {
+    /// Listen here [default: any free port]
+    #[arg(short, long, value_name = "PORT[-PORT]", value_parser = parse_ports)]
+    #[arg(env = "RTORRENT_CLI_PORT", hide_env = true)]
+    pub port: Option<RangeInclusive<u16>>,
+    /// Call this peer too
+    #[arg(long = "peer", value_name = "HOST:PORT", value_parser = parse_host_port)]
+    #[arg(env = "RTORRENT_CLI_PEER", hide_env = true)]
+    pub peers: Vec<String>,
+    /// Announce to this tracker too
+    #[arg(long = "tracker", value_name = "URL", value_parser = parse_tracker)]
+    #[arg(env = "RTORRENT_CLI_TRACKER", hide_env = true)]
+    pub trackers: Vec<String>,
+    /// Ignore the source's own trackers
+    #[arg(long, env = "RTORRENT_CLI_NO_TRACKERS", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub no_trackers: bool,
+    /// Connections an item, at most
+    #[arg(long, value_name = "N", default_value = "80", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(env = "RTORRENT_CLI_MAX_PEERS", hide_env = true)]
+    pub max_peers: u32,
+    /// Buffers of the whole run, at most
+    #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = parse_memory)]
+    #[arg(env = "RTORRENT_CLI_MEMORY", hide_env = true)]
+    pub memory: u64,
+    /// Do not use the DHT
+    #[arg(long, env = "RTORRENT_CLI_NO_DHT", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub no_dht: bool,
+    /// Enter the DHT here
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_host_port)]
+    #[arg(env = "RTORRENT_CLI_DHT_BOOTSTRAP", hide_env = true)]
+    pub dht_bootstrap: Vec<String>,
+    /// Do not exchange peers with peers
+    #[arg(long, env = "RTORRENT_CLI_NO_PEX", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub no_pex: bool,
+    /// Do not look for peers on the local network
+    #[arg(long, env = "RTORRENT_CLI_NO_LSD", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub no_lsd: bool,
+    /// Do not fetch from web seeds
+    #[arg(long, env = "RTORRENT_CLI_NO_WEB_SEEDS", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub no_web_seeds: bool,
+}

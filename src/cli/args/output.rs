@@ -1,0 +1,54 @@
+//! What is shown, and what is kept between runs.
+
+use std::path::PathBuf;
+
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args, ValueEnum, ValueHint};
+
+/// What is kept between runs.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Target")]
+pub struct StateArgs {
+    /// Where resume data is kept, or none [default: the platform's state folder]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(env = "RTORRENT_CLI_STATE_DIR", hide_env = true)]
+    pub state_dir: Option<PathBuf>,
+}
+
+/// What is shown, and how.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
+    /// One JSON object a line on standard output
+    #[arg(long, env = "RTORRENT_CLI_JSON", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub json: bool,
+    /// Progress on standard error: auto, bar, plain, none
+    #[arg(long, value_name = "HOW", value_enum, default_value = "auto", hide_possible_values = true)]
+    #[arg(env = "RTORRENT_CLI_PROGRESS", hide_env = true)]
+    pub progress: ProgressStyle,
+    /// Show errors alone
+    #[arg(short, long, env = "RTORRENT_CLI_QUIET", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub quiet: bool,
+    /// Say more: causes of errors, then what the engine does (-vv, -vvv)
+    #[arg(short, long, action = ArgAction::Count, conflicts_with = "quiet")]
+    pub verbose: u8,
+    /// Colours: auto, always, never
+    #[arg(long, value_name = "WHEN", value_enum, default_value = "auto", hide_possible_values = true)]
+    #[arg(env = "RTORRENT_CLI_COLOR", hide_env = true)]
+    pub color: ColorWhen,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum ProgressStyle {
+    Auto,
+    Bar,
+    Plain,
+    None,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum ColorWhen {
+    Auto,
+    Always,
+    Never,
+}

@@ -6,7 +6,7 @@
 
 #[path = "../tests/dht_sim/figures.rs"]
 mod figures;
-#[path = "../tests/dht_sim/net.rs"]
+#[path = "../tests/dht_sim/net/mod.rs"]
 #[allow(dead_code, reason = "the tests need more of it")]
 mod net;
 

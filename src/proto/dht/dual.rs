@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use super::bootstrap::{Bootstrap, Entry};
-use super::krpc::{contact_bytes, contacts_from};
+use super::krpc::compact::{contact_bytes, contacts_from};
 use super::lookup::{Announce, Report};
 use super::node::{DhtEvent, Family, Node, NodeStatus};
 use super::node_id::NodeId;

@@ -1,0 +1,265 @@
+//! The task that owns the sockets and both nodes: datagrams in and out, searches that are repeated ([`Repeat`]), events
+//! handed to whom they concern.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use tokio::sync::{mpsc, watch};
+
+use super::names::Names;
+use super::table_file::TableFile;
+use super::{Command, DhtConfig, DhtStatus, WELL_KNOWN};
+use crate::base::id::InfoHashV1;
+use crate::io::resolve::Resolver;
+use crate::io::udp_task::{MAX_DATAGRAM, UdpPair};
+use crate::proto::dht::bootstrap::{Bootstrap, Entry};
+use crate::proto::dht::dual::{Dual, DualEvent};
+use crate::proto::dht::lookup::Announce;
+use crate::proto::dht::node::Family;
+use crate::proto::dht::repeat::Repeat;
+use crate::proto::dht::transactions::LookupId;
+
+/// One torrent's search, as the task sees it.
+#[derive(Debug)]
+struct Search {
+    hashes: Vec<InfoHashV1>,
+    announce: Option<Announce>,
+    peers: mpsc::Sender<Vec<SocketAddr>>,
+    running: Vec<LookupId>,
+    repeat: Repeat,
+}
+
+pub(super) struct DhtTask {
+    dht: Dual,
+    sockets: UdpPair,
+    rng: StdRng,
+    commands: mpsc::UnboundedReceiver<Command>,
+    status: watch::Sender<DhtStatus>,
+    searches: BTreeMap<u64, Search>,
+    names: Names,
+    table_file: Option<TableFile>,
+    read_only: bool,
+    reachable: bool,
+    /// From then on a node that can be reached answers others.
+    serve_at: Instant,
+}
+
+impl DhtTask {
+    const SERVE_AFTER: Duration = Duration::from_secs(10 * 60);
+    /// Datagrams that are handled before anything else gets a turn.
+    const BATCH: usize = 64;
+
+    pub(super) fn new(
+        config: DhtConfig,
+        resolver: Resolver,
+        sockets: UdpPair,
+        commands: mpsc::UnboundedReceiver<Command>,
+        status: watch::Sender<DhtStatus>,
+    ) -> DhtTask {
+        let now = Instant::now();
+        let mut rng: StdRng = rand::make_rng();
+        let table_file = config.table_file.map(|path| TableFile::new(path, now));
+        let saved = table_file.as_ref().and_then(TableFile::read);
+        let has = |family: &Family| if *family == Family::V4 { sockets.has_v4() } else { sockets.has_v6() };
+        let families: Vec<Family> = [Family::V4, Family::V6].into_iter().filter(has).collect();
+        let mut dht = Dual::new(now, &families, saved.as_deref(), &mut rng);
+        dht.set_read_only(config.read_only);
+        let mut task = DhtTask {
+            dht,
+            sockets,
+            rng,
+            commands,
+            status,
+            searches: BTreeMap::new(),
+            names: Names::new(resolver),
+            table_file,
+            read_only: config.read_only,
+            reachable: false,
+            serve_at: now + Self::SERVE_AFTER,
+        };
+        let well_known = WELL_KNOWN.iter().filter(|_| config.well_known).map(|name| name.to_string());
+        task.resolve(config.bootstrap.into_iter().chain(well_known).collect());
+        task
+    }
+
+    pub(super) async fn run(mut self) {
+        let mut buffer = vec![0; MAX_DATAGRAM];
+        loop {
+            self.flush();
+            let wake = self.next_time();
+            tokio::select! {
+                received = self.sockets.recv(&mut buffer) => match received {
+                    Ok((len, from)) => self.on_datagrams(&mut buffer, len, from),
+                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                    Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+                },
+                command = self.commands.recv() => match command {
+                    Some(Command::Shutdown(done)) => {
+                        self.save();
+                        let _ = done.send(());
+                        return;
+                    }
+                    Some(command) => self.on_command(command),
+                    None => return self.save(),
+                },
+                (name, addrs) = self.names.resolved() => self.on_resolved(&name, &addrs),
+                () = sleep_until(wake) => self.on_time(),
+            }
+        }
+    }
+
+    fn on_datagrams(&mut self, buffer: &mut [u8], len: usize, from: SocketAddr) {
+        self.dht.handle_packet(Instant::now(), from, &buffer[..len]);
+        for _ in 0..Self::BATCH {
+            let Some((len, from)) = self.sockets.try_recv(buffer) else { return };
+            self.dht.handle_packet(Instant::now(), from, &buffer[..len]);
+        }
+    }
+
+    fn on_command(&mut self, command: Command) {
+        let now = Instant::now();
+        match command {
+            Command::Search { key, hashes, announce, peers } => {
+                let search = Search { hashes, announce, peers, running: Vec::new(), repeat: Repeat::new(now) };
+                self.searches.insert(key, search);
+                self.start_due(now);
+            }
+            Command::SetAnnounce { key, announce } => {
+                if let Some(search) = self.searches.get_mut(&key)
+                    && search.announce != announce
+                {
+                    search.announce = announce;
+                    search.repeat.hasten();
+                }
+            }
+            Command::SetStarving { key, starving } => {
+                if let Some(search) = self.searches.get_mut(&key) {
+                    search.repeat.set_starving(starving);
+                }
+            }
+            Command::EndSearch { key } => {
+                for lookup in self.searches.remove(&key).into_iter().flat_map(|search| search.running) {
+                    self.dht.cancel(now, lookup);
+                }
+            }
+            Command::AddNode(addr) => self.dht.add_node(now, addr),
+            Command::AddHosts(hosts) => self.resolve(hosts),
+            Command::Reachable => {
+                self.reachable = true;
+                self.serve_if_due(now);
+            }
+            Command::Shutdown(_) => unreachable!("the loop handles it"),
+        }
+    }
+
+    fn on_time(&mut self) {
+        let now = Instant::now();
+        self.dht.handle_timeout(now);
+        self.start_due(now);
+        self.serve_if_due(now);
+        if self.names.retry_is_due(now) {
+            let enough = Bootstrap::ENOUGH as u32;
+            let lonely = self.dht.status().into_iter().flatten().all(|node| node.confirmed < enough);
+            if lonely {
+                self.names.retry();
+            }
+        }
+        if self.table_file.as_ref().is_some_and(|file| file.is_due(now)) {
+            self.save();
+        }
+    }
+
+    fn on_resolved(&mut self, name: &str, addrs: &[SocketAddr]) {
+        let now = Instant::now();
+        self.names.note(now, name, addrs);
+        for &addr in addrs {
+            self.dht.add_bootstrap(now, Entry { addr, router: WELL_KNOWN.contains(&name) });
+        }
+    }
+
+    /// Sends what is to be sent, hands out what was found, and shows how things stand.
+    fn flush(&mut self) {
+        let now = Instant::now();
+        loop {
+            while let Some((to, bytes)) = self.dht.poll_transmit() {
+                self.sockets.send(to, &bytes);
+            }
+            let Some(event) = self.dht.poll_event() else { break };
+            self.on_event(now, event);
+        }
+        let [v4, v6] = self.dht.status();
+        let (names, resolved) = (self.names.count(), self.names.resolved_count());
+        let status = DhtStatus { v4, v6, names, resolved, read_only: self.read_only };
+        self.status.send_if_modified(|old| std::mem::replace(old, status) != status);
+    }
+
+    fn on_event(&mut self, now: Instant, event: DualEvent) {
+        match event {
+            DualEvent::Peers { lookup, peers } => {
+                if let Some(search) = self.searches.values().find(|search| search.running.contains(&lookup)) {
+                    // A receiver that is far behind has more addresses than it can call; these come again.
+                    let _ = search.peers.try_send(peers);
+                }
+            }
+            DualEvent::Finished { lookup, report } => {
+                tracing::debug!(?report, "DHT lookup");
+                if let Some(search) = self.searches.values_mut().find(|search| search.running.contains(&lookup)) {
+                    search.running.retain(|running| *running != lookup);
+                    if search.running.is_empty() {
+                        search.repeat.ended(now, &mut self.rng);
+                    }
+                }
+            }
+            DualEvent::Announced { nodes, .. } => tracing::debug!(nodes, "DHT announce"),
+            DualEvent::External(ip) => tracing::debug!(%ip, "DHT nodes see us"),
+        }
+    }
+
+    fn start_due(&mut self, now: Instant) {
+        for search in self.searches.values_mut().filter(|search| search.repeat.is_due(now)) {
+            search.repeat.started();
+            let dht = &mut self.dht;
+            search.running = search.hashes.iter().map(|&hash| dht.get_peers(now, hash, search.announce)).collect();
+        }
+    }
+
+    fn serve_if_due(&mut self, now: Instant) {
+        if self.read_only && self.reachable && now >= self.serve_at {
+            self.read_only = false;
+            self.dht.set_read_only(false);
+        }
+    }
+
+    fn next_time(&self) -> Option<Instant> {
+        let searches = self.searches.values().filter_map(|search| search.repeat.next_time()).min();
+        let serve = (self.read_only && self.reachable).then_some(self.serve_at);
+        let save = self.table_file.as_ref().map(TableFile::next_time);
+        [self.dht.poll_timeout(), searches, serve, save, self.names.next_time()].into_iter().flatten().min()
+    }
+
+    /// Names are resolved, addresses are of use at once.
+    fn resolve(&mut self, names: Vec<String>) {
+        for name in names {
+            if let Some(addr) = self.names.add(name) {
+                self.dht.add_bootstrap(Instant::now(), Entry { addr, router: false });
+            }
+        }
+    }
+
+    /// Keeps the tables for the next run.
+    fn save(&mut self) {
+        let answers = self.dht.status().into_iter().flatten().map(|node| node.answers).sum();
+        if let Some(file) = &mut self.table_file {
+            file.save(Instant::now(), answers, || self.dht.save());
+        }
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}

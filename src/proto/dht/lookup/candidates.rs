@@ -1,0 +1,199 @@
+//! The nodes that a lookup has heard of, nearest first, and whose word they stand on.
+//!
+//! At most [`Candidates::MAX`] are kept, one a host and [`Candidates::MAX_PER_SUBNET`] a subnet (limits are for global
+//! addresses only), and no more than half of them with ids that don't fit their addresses (BEP 42).
+
+use std::net::SocketAddr;
+
+use crate::proto::dht::node_id::{Contact, Distance, NodeId, Subnet, same_host};
+use crate::proto::dht::table::K;
+
+/// How far a lookup has come with one node.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum State {
+    Fresh,
+    Asked,
+    Slow,
+    Answered,
+    Lost,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Candidate {
+    pub contact: Contact,
+    distance: Distance,
+    pub state: State,
+    /// Counts towards the end of the lookup (BEP 42).
+    pub fits: bool,
+    pub token: Option<Vec<u8>>,
+    /// Answers between us and it, it included once it answers.
+    pub hops: u32,
+    /// The address of who named it, to know whose word it is.
+    named_by: Option<SocketAddr>,
+}
+
+#[derive(Debug)]
+pub(super) struct Candidates {
+    target: NodeId,
+    /// Nearest first.
+    list: Vec<Candidate>,
+    /// Who has named nodes that did not answer, with how many more did not than did.
+    debts: Vec<(SocketAddr, i32)>,
+}
+
+impl Candidates {
+    pub const MAX: usize = 96;
+    pub const MAX_PER_SUBNET: usize = 2;
+    /// So many nodes that did not answer make who named them unbelievable.
+    const MAX_DEBT: i32 = 4;
+
+    pub fn new(target: NodeId) -> Candidates {
+        Candidates { target, list: Vec::new(), debts: Vec::new() }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Candidate> {
+        self.list.iter()
+    }
+
+    /// Those that have answered, nearest first.
+    pub fn answered(&self) -> impl Iterator<Item = &Candidate> {
+        self.list.iter().filter(|candidate| candidate.state == State::Answered)
+    }
+
+    pub fn at(&self, addr: SocketAddr) -> Option<&Candidate> {
+        self.list.iter().find(|candidate| candidate.contact.addr == addr)
+    }
+
+    /// A node that was known before the lookup (`named_by` nobody) or that an answer named.
+    pub fn add(&mut self, contact: Contact, hops: u32, named_by: Option<SocketAddr>) {
+        let distance = self.target.distance(&contact.id);
+        let place = self.list.partition_point(|other| other.distance < distance);
+        if place >= Self::MAX {
+            return;
+        }
+        let net = Subnet::of(contact.addr);
+        let mut neighbours = 0;
+        for other in &mut self.list {
+            if same_host(other.contact.addr, contact.addr) || other.contact.id == contact.id {
+                if other.contact == contact && other.named_by != named_by && other.state == State::Fresh {
+                    other.named_by = None; // two name it: no single one's word
+                }
+                return;
+            }
+            if other.state != State::Lost && Subnet::of(other.contact.addr) == net {
+                neighbours += 1;
+            }
+        }
+        if neighbours >= Self::MAX_PER_SUBNET {
+            return;
+        }
+        let fits = contact.id.fits(contact.addr.ip());
+        let candidate = Candidate { contact, distance, state: State::Fresh, fits, token: None, hops, named_by };
+        self.list.insert(place, candidate);
+        self.trim();
+    }
+
+    /// How many queries hold a slot.
+    pub fn busy(&self) -> usize {
+        self.window().into_iter().filter(|&at| self.list[at].state == State::Asked).count()
+    }
+
+    /// The next one to ask, which counts as asked from now on.
+    pub fn ask_next(&mut self) -> Option<Contact> {
+        let at = self.window().into_iter().find(|&at| self.list[at].state == State::Fresh)?;
+        self.list[at].state = State::Asked;
+        Some(self.list[at].contact)
+    }
+
+    /// Notes an answer; how many hops away its sender is, if it is one of these.
+    pub fn settle(&mut self, from: Contact, token: Option<Vec<u8>>) -> Option<u32> {
+        let at = self.list.iter().position(|candidate| candidate.contact.addr == from.addr)?;
+        self.blame(from.addr, if self.list[at].state == State::Slow { -2 } else { -1 });
+        let mut candidate = self.list.remove(at);
+        candidate.state = State::Answered;
+        candidate.token = token;
+        if candidate.contact.id != from.id {
+            // It goes by another name than we were told: its place is where its own id puts it.
+            candidate.contact = from;
+            candidate.distance = self.target.distance(&from.id);
+            candidate.fits = from.id.fits(from.addr.ip());
+        }
+        let hops = candidate.hops;
+        let place = self.list.partition_point(|other| other.distance < candidate.distance);
+        self.list.insert(place, candidate);
+        Some(hops)
+    }
+
+    /// Moves the node at `addr` from one state to another; false if it was not in that state.
+    pub fn set(&mut self, addr: SocketAddr, from: State, to: State) -> bool {
+        let mut changed = false;
+        let there = |candidate: &&mut Candidate| candidate.contact.addr == addr && candidate.state == from;
+        for candidate in self.list.iter_mut().filter(there) {
+            candidate.state = to;
+            changed = true;
+        }
+        changed
+    }
+
+    /// Charges (or with a negative sum clears) whoever named the node at `addr`.
+    pub fn blame(&mut self, addr: SocketAddr, sum: i32) {
+        let Some(by) = self.at(addr).and_then(|candidate| candidate.named_by) else { return };
+        match self.debts.iter_mut().find(|(who, _)| *who == by) {
+            Some((_, debt)) => *debt += sum,
+            None => self.debts.push((by, sum)),
+        }
+    }
+
+    /// The K nearest whose nodes have all answered, none of them still to be asked.
+    pub fn is_settled(&self) -> bool {
+        let window = self.window();
+        let counted = window.iter().filter(|&&at| self.list[at].fits).count();
+        counted >= K && window.iter().all(|&at| self.list[at].state == State::Answered)
+    }
+
+    /// The nearest candidates that may still answer or have: K whose ids fit, and at most K of the others between them.
+    /// What unbelievable nodes named is left out as long as there is anything else to ask.
+    fn window(&self) -> Vec<usize> {
+        let believed = self.window_of(|candidate| !self.is_doubted(candidate));
+        let open = believed.iter().any(|&at| matches!(self.list[at].state, State::Fresh | State::Asked));
+        let enough = believed.iter().filter(|&&at| self.list[at].fits).count() >= K;
+        if open || enough || self.debts.is_empty() { believed } else { self.window_of(|_| true) }
+    }
+
+    fn window_of(&self, counts: impl Fn(&Candidate) -> bool) -> Vec<usize> {
+        let (mut fitting, mut others) = (0, 0);
+        let mut window = Vec::with_capacity(2 * K);
+        for (at, candidate) in self.list.iter().enumerate() {
+            if matches!(candidate.state, State::Slow | State::Lost) || !counts(candidate) {
+                continue;
+            }
+            let count = if candidate.fits { &mut fitting } else { &mut others };
+            if *count < K {
+                *count += 1;
+                window.push(at);
+            }
+            if fitting >= K {
+                break;
+            }
+        }
+        window
+    }
+
+    fn is_doubted(&self, candidate: &Candidate) -> bool {
+        let debt = |by| self.debts.iter().find(|(who, _)| *who == by).map_or(0, |&(_, debt)| debt);
+        candidate.state == State::Fresh && candidate.named_by.is_some_and(|by| debt(by) >= Self::MAX_DEBT)
+    }
+
+    /// Forgets the farthest when there are too many; of those whose ids don't fit, no more than half are kept, so that
+    /// they can't crowd out the others.
+    fn trim(&mut self) {
+        let misfits = self.list.iter().filter(|candidate| !candidate.fits).count();
+        let surplus = |candidate: &Candidate| misfits > Self::MAX / 2 && !candidate.fits;
+        let full = self.list.len() > Self::MAX;
+        let idle = |candidate: &Candidate| matches!(candidate.state, State::Fresh | State::Lost);
+        let gone = self.list.iter().rposition(|candidate| idle(candidate) && (full || surplus(candidate)));
+        if let Some(at) = gone.filter(|_| full || misfits > Self::MAX / 2) {
+            self.list.remove(at);
+        }
+    }
+}

@@ -50,6 +50,7 @@ impl Context {
         let start = || {
             let config = DhtConfig {
                 port: self.registry.port(),
+                well_known: self.settings.dht_well_known,
                 bootstrap: self.settings.dht_bootstrap.clone(),
                 read_only,
                 table_file: self.settings.state_dir.as_ref().map(|dir| dir.join(TABLE_FILE)),

@@ -15,6 +15,7 @@ use super::settings::EngineSettings;
 use super::torrent_task::{Control, TorrentTask};
 use crate::base::id::PeerId;
 use crate::io::announce::Announcer;
+use crate::io::dht_task::DhtStatus;
 use crate::io::dial::Dialler;
 use crate::io::disk::DiskPool;
 use crate::io::http::HttpClient;
@@ -88,6 +89,11 @@ impl Engine {
     /// The port that peers can call.
     pub fn port(&self) -> u16 {
         self.context.registry.port()
+    }
+
+    /// How the DHT does, if an item has started it.
+    pub fn dht_status(&self) -> Option<DhtStatus> {
+        Some(self.context.dht.get()?.as_ref()?.status())
     }
 
     /// Starts to work on `item`.

@@ -19,6 +19,8 @@ pub struct EngineSettings {
     pub dht: bool,
     /// HOST:PORT beside the well-known routers; an empty list means those alone.
     pub dht_bootstrap: Vec<String>,
+    /// Whether the well-known routers are asked.
+    pub dht_well_known: bool,
     pub pex: bool,
     pub lsd: bool,
     pub web_seeds: bool,
@@ -39,6 +41,7 @@ impl Default for EngineSettings {
             state_dir: None,
             dht: true,
             dht_bootstrap: Vec::new(),
+            dht_well_known: true,
             pex: true,
             lsd: true,
             web_seeds: true,

@@ -199,6 +199,9 @@ impl TorrentTask {
         if caller.handshake.peer_id == self.context.peer_id {
             return;
         }
+        if let Some(dht) = self.dht() {
+            dht.called_from(caller.addr.ip());
+        }
         if let Some(peer) = self.torrent.accept(Instant::now(), caller.addr) {
             let greeting = self.our_handshake().encode().to_vec();
             self.connect(peer, caller, greeting);

@@ -69,6 +69,8 @@ pub struct DhtStatus {
     pub names: u32,
     pub resolved: u32,
     pub read_only: bool,
+    /// Others can reach us: somebody has called, or a gateway has opened a port.
+    pub reachable: bool,
 }
 
 impl DhtStatus {
@@ -118,7 +120,8 @@ enum Command {
     EndSearch { key: u64 },
     AddNode(SocketAddr),
     AddHosts(Vec<String>),
-    Reachable,
+    Caller(IpAddr),
+    Mapped,
     Shutdown(oneshot::Sender<()>),
 }
 
@@ -159,9 +162,14 @@ impl DhtHandle {
         self.tell(Command::AddHosts(hosts));
     }
 
-    /// Somebody has reached us from outside: after ten minutes we answer others too.
-    pub fn reachable(&self) {
-        self.tell(Command::Reachable);
+    /// Somebody at `from` has called us: after ten minutes we answer others too (BEP 43).
+    pub fn called_from(&self, from: IpAddr) {
+        self.tell(Command::Caller(from));
+    }
+
+    /// A gateway has opened our port: as good as a call.
+    pub fn mapped(&self) {
+        self.tell(Command::Mapped);
     }
 
     pub fn status(&self) -> DhtStatus {

@@ -19,6 +19,7 @@ use crate::proto::dht::dual::{Dual, DualEvent};
 use crate::proto::dht::lookup::Announce;
 use crate::proto::dht::node::Family;
 use crate::proto::dht::repeat::Repeat;
+use crate::proto::dht::role::Role;
 use crate::proto::dht::transactions::LookupId;
 
 /// One torrent's search, as the task sees it.
@@ -40,14 +41,10 @@ pub(super) struct DhtTask {
     searches: BTreeMap<u64, Search>,
     names: Names,
     table_file: Option<TableFile>,
-    read_only: bool,
-    reachable: bool,
-    /// From then on a node that can be reached answers others.
-    serve_at: Instant,
+    role: Role,
 }
 
 impl DhtTask {
-    const SERVE_AFTER: Duration = Duration::from_secs(10 * 60);
     /// Datagrams that are handled before anything else gets a turn.
     const BATCH: usize = 64;
 
@@ -75,9 +72,7 @@ impl DhtTask {
             searches: BTreeMap::new(),
             names: Names::new(resolver),
             table_file,
-            read_only: config.read_only,
-            reachable: false,
-            serve_at: now + Self::SERVE_AFTER,
+            role: Role::new(now, config.read_only),
         };
         let well_known = WELL_KNOWN.iter().filter(|_| config.well_known).map(|name| name.to_string());
         task.resolve(config.bootstrap.into_iter().chain(well_known).collect());
@@ -146,8 +141,12 @@ impl DhtTask {
             }
             Command::AddNode(addr) => self.dht.add_node(now, addr),
             Command::AddHosts(hosts) => self.resolve(hosts),
-            Command::Reachable => {
-                self.reachable = true;
+            Command::Caller(from) => {
+                self.role.on_caller(from);
+                self.serve_if_due(now);
+            }
+            Command::Mapped => {
+                self.role.on_mapping();
                 self.serve_if_due(now);
             }
             Command::Shutdown(_) => unreachable!("the loop handles it"),
@@ -191,7 +190,8 @@ impl DhtTask {
         }
         let [v4, v6] = self.dht.status();
         let (names, resolved) = (self.names.count(), self.names.resolved_count());
-        let status = DhtStatus { v4, v6, names, resolved, read_only: self.read_only };
+        let status =
+            DhtStatus { v4, v6, names, resolved, read_only: self.role.is_read_only(), reachable: self.role.is_open() };
         self.status.send_if_modified(|old| std::mem::replace(old, status) != status);
     }
 
@@ -226,15 +226,15 @@ impl DhtTask {
     }
 
     fn serve_if_due(&mut self, now: Instant) {
-        if self.read_only && self.reachable && now >= self.serve_at {
-            self.read_only = false;
+        let external = self.dht.status()[0].and_then(|node| node.external);
+        if self.role.turns(now, external) {
             self.dht.set_read_only(false);
         }
     }
 
     fn next_time(&self) -> Option<Instant> {
         let searches = self.searches.values().filter_map(|search| search.repeat.next_time()).min();
-        let serve = (self.read_only && self.reachable).then_some(self.serve_at);
+        let serve = self.role.next_time(Instant::now());
         let save = self.table_file.as_ref().map(TableFile::next_time);
         [self.dht.poll_timeout(), searches, serve, save, self.names.next_time()].into_iter().flatten().min()
     }

@@ -11,6 +11,7 @@ pub mod node;
 pub mod node_id;
 pub mod peer_store;
 pub mod repeat;
+pub mod role;
 pub mod rtt;
 pub mod server;
 pub mod table;

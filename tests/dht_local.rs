@@ -1,0 +1,133 @@
+//! The program and its DHT on loopback: over each family alone from magnet to files, and when a run answers others.
+
+#[path = "common/dht_net.rs"]
+mod dht_net;
+#[path = "common/make_torrent.rs"]
+mod make_torrent;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use dht_net::DhtNet;
+use make_torrent::{Made, noise};
+use rtorrent_cli::base::id::{InfoHashV1, PeerId, TorrentId};
+use rtorrent_cli::base::metainfo::Metainfo;
+use rtorrent_cli::base::selection::Selection;
+use rtorrent_cli::engine::{CheckMode, Engine, EngineSettings, Goal, Item, ItemSource};
+use rtorrent_cli::proto::dht::krpc::Message;
+use rtorrent_cli::proto::wire::{Handshake, Reserved};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpStream, UdpSocket};
+
+/// Long enough for a busy machine; what is awaited comes in milliseconds.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn made() -> Made {
+    Made::folder("tree", &[("a.txt", noise(10, 1)), ("sub/b.bin", noise(300_000, 2))], 32_768, &[])
+}
+
+fn item(made: &Made, goal: Goal, dir: &Path) -> Item {
+    Item {
+        source: ItemSource::Torrent(Arc::new(Metainfo::parse(&made.bytes).unwrap())),
+        goal,
+        dir: dir.to_owned(),
+        name: None,
+        selection: Selection::default(),
+        check: CheckMode::Full,
+        overwrite: false,
+        trackers: Vec::new(),
+        no_trackers: false,
+        peers: Vec::new(),
+        metadata_timeout: None,
+        stall_timeout: None,
+    }
+}
+
+async fn engine(bootstrap: String) -> Engine {
+    let settings = EngineSettings {
+        dht_bootstrap: vec![bootstrap],
+        dht_well_known: false,
+        lsd: false,
+        pex: false,
+        ..EngineSettings::default()
+    };
+    Engine::start(settings).await.unwrap()
+}
+
+/// A seeder and a `get` that know each other from the DHT at `ip` alone.
+async fn from_magnet_to_files_by_dht_alone(ip: IpAddr) {
+    let (shared, fetched, made) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), made());
+    made.place(shared.path());
+    let net = DhtNet::start(ip, 8).await;
+    let mut seeder = engine(net.bootstrap()).await;
+    seeder.add(item(&made, Goal::Seed { ratio: None, time: None }, shared.path()));
+    let peers = net.wait_for_peers(TorrentId::from_v1(InfoHashV1(made.info_hash))).await;
+    assert_eq!(peers, [SocketAddr::new(ip, seeder.port())]);
+    let magnet = format!("magnet:?xt=urn:btih:{}", made.hash());
+    let mut get = Command::new(env!("CARGO_BIN_EXE_rtorrent-cli"));
+    get.args([
+        "get",
+        "--no-lsd",
+        "--no-pex",
+        "--state-dir",
+        "none",
+        "--dht-bootstrap",
+        &net.bootstrap(),
+        &magnet,
+        "-d",
+    ]);
+    get.arg(fetched.path()).env_clear().env("RTORRENT_CLI_MAX_TIME", "60").stdin(Stdio::null());
+    let output = tokio::task::spawn_blocking(move || get.output().unwrap()).await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for name in ["tree/a.txt", "tree/sub/b.bin"] {
+        assert!(std::fs::read(fetched.path().join(name)).unwrap() == std::fs::read(shared.path().join(name)).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn over_ipv4() {
+    from_magnet_to_files_by_dht_alone(Ipv4Addr::LOCALHOST.into()).await;
+}
+
+#[tokio::test]
+async fn over_ipv6() {
+    from_magnet_to_files_by_dht_alone(Ipv6Addr::LOCALHOST.into()).await;
+}
+
+/// The first thing that an engine with this goal asks a node; and whether it has been reached by then, and after a call.
+async fn first_query(goal: Goal) -> (Message, bool, bool) {
+    let (dir, made) = (tempfile::tempdir().unwrap(), made());
+    made.place(dir.path());
+    let node = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let mut engine = engine(node.local_addr().unwrap().to_string()).await;
+    engine.add(item(&made, goal, dir.path()));
+    let mut bytes = [0; 2048];
+    let (len, _) = tokio::time::timeout(PATIENCE, node.recv_from(&mut bytes)).await.unwrap().unwrap();
+    let before = engine.dht_status().unwrap().reachable;
+    let mut caller = TcpStream::connect((Ipv4Addr::LOCALHOST, engine.port())).await.unwrap();
+    let peer_id = PeerId(*b"-XX0001-abcdefghijkl");
+    let hello = Handshake { reserved: Reserved::OURS, info_hash: InfoHashV1(made.info_hash), peer_id };
+    caller.write_all(&hello.encode()).await.unwrap();
+    let called = async {
+        while !engine.dht_status().unwrap().reachable {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let after = tokio::time::timeout(PATIENCE, called).await.is_ok();
+    (Message::decode(&bytes[..len]).unwrap(), before, after)
+}
+
+#[tokio::test]
+async fn a_get_only_asks_until_somebody_has_called_it() {
+    let (query, before, after) = first_query(Goal::Download { seed_ratio: None, seed_time: Some(PATIENCE) }).await;
+    assert!(query.read_only && !before && after);
+}
+
+#[tokio::test]
+async fn a_seed_answers_from_the_start() {
+    let (query, ..) = first_query(Goal::Seed { ratio: None, time: None }).await;
+    assert!(!query.read_only);
+}

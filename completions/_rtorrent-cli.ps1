@@ -67,6 +67,7 @@ Register-ArgumentCompleter -Native -CommandName 'rtorrent-cli' -ScriptBlock {
             [CompletionResult]::new('info', 'info', [CompletionResultType]::ParameterValue, 'Show what a torrent or magnet link holds')
             [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Check data on disk against a torrent')
             [CompletionResult]::new('seed', 'seed', [CompletionResultType]::ParameterValue, 'Upload data that is on disk')
+            [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Say what works from here: DHT, calls from outside, disk, hashes')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a shell''s completion script')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print the manual page, or write all pages to a folder')
             break
@@ -180,6 +181,24 @@ Register-ArgumentCompleter -Native -CommandName 'rtorrent-cli' -ScriptBlock {
             [CompletionResult]::new('--no-pex', '--no-pex', [CompletionResultType]::ParameterName, 'Do not exchange peers with peers')
             [CompletionResult]::new('--no-lsd', '--no-lsd', [CompletionResultType]::ParameterName, 'Do not look for peers on the local network')
             [CompletionResult]::new('--no-web-seeds', '--no-web-seeds', [CompletionResultType]::ParameterName, 'Do not fetch from web seeds')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'One JSON object a line on standard output')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Show errors alone')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Show errors alone')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: causes of errors, then what the engine does (-vv, -vvv)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: causes of errors, then what the engine does (-vv, -vvv)')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'rtorrent-cli;doctor' {
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'The folder whose disk is tried')
+            [CompletionResult]::new('--dir', '--dir', [CompletionResultType]::ParameterName, 'The folder whose disk is tried')
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'The port that others are to call [default: any free port]')
+            [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'The port that others are to call [default: any free port]')
+            [CompletionResult]::new('--dht-bootstrap', '--dht-bootstrap', [CompletionResultType]::ParameterName, 'Ask this node of the DHT, not the well-known ones')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'Progress on standard error: auto, bar, plain, none')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colours: auto, always, never')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where resume data is kept, or none [default: the platform''s state folder]')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'One JSON object a line on standard output')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Show errors alone')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Show errors alone')

@@ -19,6 +19,9 @@ _rtorrent__cli() {
             rtorrent__cli,completions)
                 cmd="rtorrent__cli__subcmd__completions"
                 ;;
+            rtorrent__cli,doctor)
+                cmd="rtorrent__cli__subcmd__doctor"
+                ;;
             rtorrent__cli,get)
                 cmd="rtorrent__cli__subcmd__get"
                 ;;
@@ -41,7 +44,7 @@ _rtorrent__cli() {
 
     case "${cmd}" in
         rtorrent__cli)
-            opts="-d -o -s -x -j -m -p -q -v -h -V --dir --output --check --overwrite --select --exclude --jobs --seed-ratio --seed-time --metadata-timeout --stall-timeout --max-time --port --peer --tracker --no-trackers --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --no-web-seeds --json --progress --quiet --verbose --color --state-dir --help --version get info verify seed completions man"
+            opts="-d -o -s -x -j -m -p -q -v -h -V --dir --output --check --overwrite --select --exclude --jobs --seed-ratio --seed-time --metadata-timeout --stall-timeout --max-time --port --peer --tracker --no-trackers --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --no-web-seeds --json --progress --quiet --verbose --color --state-dir --help --version get info verify seed doctor completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -178,6 +181,61 @@ _rtorrent__cli() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rtorrent__cli__subcmd__doctor)
+            opts="-d -p -q -v -h --dir --port --dht-bootstrap --json --progress --quiet --verbose --color --state-dir --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dht-bootstrap)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto bar plain none" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -66,6 +66,7 @@ complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -a "get" -d 'Dow
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -a "info" -d 'Show what a torrent or magnet link holds'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -a "verify" -d 'Check data on disk against a torrent'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -a "seed" -d 'Upload data that is on disk'
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -a "doctor" -d 'Say what works from here: DHT, calls from outside, disk, hashes'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -a "completions" -d 'Print a shell\'s completion script'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -a "man" -d 'Print the manual page, or write all pages to a folder'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -s d -l dir -d 'Where downloads go; made if missing' -r -f -a "(__fish_complete_directories)"
@@ -174,5 +175,20 @@ complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l json 
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -s q -l quiet -d 'Show errors alone'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -s v -l verbose -d 'Say more: causes of errors, then what the engine does (-vv, -vvv)'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -s h -l help -d 'Print help'
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand doctor" -s d -l dir -d 'The folder whose disk is tried' -r -f -a "(__fish_complete_directories)"
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand doctor" -s p -l port -d 'The port that others are to call [default: any free port]' -r
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand doctor" -l dht-bootstrap -d 'Ask this node of the DHT, not the well-known ones' -r
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand doctor" -l progress -d 'Progress on standard error: auto, bar, plain, none' -r -f -a "auto\t''
+bar\t''
+plain\t''
+none\t''"
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand doctor" -l color -d 'Colours: auto, always, never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand doctor" -l state-dir -d 'Where resume data is kept, or none [default: the platform\'s state folder]' -r -f -a "(__fish_complete_directories)"
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand doctor" -l json -d 'One JSON object a line on standard output'
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand doctor" -s q -l quiet -d 'Show errors alone'
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand doctor" -s v -l verbose -d 'Say more: causes of errors, then what the engine does (-vv, -vvv)'
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand doctor" -s h -l help -d 'Print help'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand man" -s h -l help -d 'Print help'

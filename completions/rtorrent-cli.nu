@@ -193,6 +193,28 @@ module completions {
     path?: path               # The folder that `get -d` would have had, or the file or top folder itself
   ]
 
+  def "nu-complete rtorrent-cli doctor progress" [] {
+    [ "auto" "bar" "plain" "none" ]
+  }
+
+  def "nu-complete rtorrent-cli doctor color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Say what works from here: DHT, calls from outside, disk, hashes
+  export extern "rtorrent-cli doctor" [
+    --dir(-d): directory      # The folder whose disk is tried
+    --port(-p): string        # The port that others are to call [default: any free port]
+    --dht-bootstrap: string   # Ask this node of the DHT, not the well-known ones
+    --json                    # One JSON object a line on standard output
+    --progress: string@"nu-complete rtorrent-cli doctor progress" # Progress on standard error: auto, bar, plain, none
+    --quiet(-q)               # Show errors alone
+    --verbose(-v)             # Say more: causes of errors, then what the engine does (-vv, -vvv)
+    --color: string@"nu-complete rtorrent-cli doctor color" # Colours: auto, always, never
+    --state-dir: directory    # Where resume data is kept, or none [default: the platform's state folder]
+    --help(-h)                # Print help
+  ]
+
   def "nu-complete rtorrent-cli completions shell" [] {
     [ "bash" "zsh" "fish" "powershell" "elvish" "nushell" ]
   }

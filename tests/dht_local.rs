@@ -131,3 +131,28 @@ async fn a_seed_answers_from_the_start() {
     let (query, ..) = first_query(Goal::Seed { ratio: None, time: None }).await;
     assert!(!query.read_only);
 }
+
+/// `doctor` asks a local network of the DHT, once in words and once as JSON.
+#[tokio::test]
+async fn doctor_tells_how_many_nodes_answer_and_where_they_see_us() {
+    let net = DhtNet::start(Ipv4Addr::LOCALHOST.into(), 8).await;
+    let dir = tempfile::tempdir().unwrap();
+    let run = async |more: &'static [&'static str], bootstrap: String| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rtorrent-cli"));
+        command.args(["doctor", "--state-dir", "none", "--dht-bootstrap", &bootstrap, "-d"]).arg(dir.path()).args(more);
+        command.env_clear().stdin(Stdio::null());
+        tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+    };
+    let told = run(&["--json"], net.bootstrap()).await;
+    assert_eq!(told.status.code(), Some(0), "{}", String::from_utf8_lossy(&told.stdout));
+    let told: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert!(told["ipv4"]["dht_nodes"].as_u64().unwrap() >= 4, "{told}");
+    assert_eq!(told["ipv4"]["external"], "127.0.0.1", "{told}");
+    assert_eq!(told["ipv4"]["calls"], "forwarded", "{told}");
+    let text = run(&[], net.bootstrap()).await;
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(text.contains("UDP works") && text.contains("the world sees 127.0.0.1"), "{text}");
+    // Nobody there: told, and an exit code of its own.
+    let silent = run(&[], "127.0.0.1:9".into()).await;
+    assert_eq!(silent.status.code(), Some(6), "{}", String::from_utf8_lossy(&silent.stdout));
+}

@@ -126,6 +126,7 @@ fn examples_of(command: &str) -> &'static str {
         "info" => examples::INFO,
         "verify" => examples::VERIFY,
         "seed" => examples::SEED,
+        "doctor" => examples::DOCTOR,
         "completions" => examples::COMPLETIONS,
         "man" => examples::MAN,
         _ => examples::GET,

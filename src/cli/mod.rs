@@ -4,6 +4,7 @@ pub mod args;
 mod bars;
 pub mod completions;
 mod display;
+mod doctor;
 mod endings;
 mod error;
 mod exit;
@@ -68,6 +69,7 @@ fn run(command: Command, line: Vec<String>) -> Exit {
         Command::Info(args) => info::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Seed(args) => seed::run(&args, line),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => {
             completions::write(args.shell, &mut std::io::stdout());
             Exit::Success

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use super::settings::EngineSettings;
 use crate::base::id::PeerId;
 use crate::io::announce::Announcer;
-use crate::io::dht_task::{DhtConfig, DhtHandle};
+use crate::io::dht_task::{DhtConfig, DhtHandle, TABLE_FILE};
 use crate::io::dial::Dialler;
 use crate::io::disk::DiskPool;
 use crate::io::http::HttpClient;
@@ -34,9 +34,6 @@ pub(super) struct Context {
 
 /// See [`Context::memory_share`].
 const USEFUL_MEMORY: u64 = 32 << 20;
-
-/// The DHT tables of the last run, in the state folder.
-const TABLE_FILE: &str = "dht.nodes";
 
 pub(super) type SharedContext = Arc<Context>;
 

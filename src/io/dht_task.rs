@@ -29,6 +29,9 @@ pub const WELL_KNOWN: [&str; 5] = [
     "dht.aelitis.com:6881",
 ];
 
+/// The tables of the last run, in the state folder.
+pub const TABLE_FILE: &str = "dht.nodes";
+
 /// What the DHT of a run is started with.
 #[derive(Clone, Debug)]
 pub struct DhtConfig {

@@ -5,6 +5,7 @@ pub mod check;
 pub mod dht_task;
 pub mod dial;
 pub mod disk;
+pub mod doctor;
 pub mod file_set;
 mod gunzip;
 pub mod http;

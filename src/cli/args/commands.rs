@@ -1,6 +1,7 @@
 //! The commands beside `get`.
 
 use std::ffi::OsString;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
@@ -9,6 +10,7 @@ use super::get::{ChoiceArgs, SeedGoalArgs};
 use super::network::NetworkArgs;
 use super::output::{OutputArgs, StateArgs};
 use crate::cli::size_time::{TimeLimit, parse_time_limit};
+use crate::cli::values::{parse_host_port, parse_ports};
 
 #[derive(Args, Debug)]
 pub struct InfoArgs {
@@ -71,6 +73,26 @@ pub struct SeedArgs {
     pub check: String,
     #[command(flatten)]
     pub network: NetworkArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+    #[command(flatten)]
+    pub state: StateArgs,
+}
+
+#[derive(Args, Debug)]
+pub struct DoctorArgs {
+    /// The folder whose disk is tried
+    #[arg(short, long, value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
+    #[arg(env = "RTORRENT_CLI_DIR", hide_env = true, help_heading = "Target")]
+    pub dir: PathBuf,
+    /// The port that others are to call [default: any free port]
+    #[arg(short, long, value_name = "PORT[-PORT]", value_parser = parse_ports, help_heading = "Network")]
+    #[arg(env = "RTORRENT_CLI_PORT", hide_env = true)]
+    pub port: Option<RangeInclusive<u16>>,
+    /// Ask this node of the DHT, not the well-known ones
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_host_port, help_heading = "Network")]
+    #[arg(env = "RTORRENT_CLI_DHT_BOOTSTRAP", hide_env = true)]
+    pub dht_bootstrap: Vec<String>,
     #[command(flatten)]
     pub output: OutputArgs,
     #[command(flatten)]

@@ -37,6 +37,14 @@ Examples:
   rtorrent-cli seed a.torrent ~/Downloads
   rtorrent-cli seed --seed-ratio 2 --seed-time 120 a.torrent ~/Downloads";
 
+pub const DOCTOR: &str = "\
+Examples:
+  rtorrent-cli doctor
+  rtorrent-cli doctor --port 6881 -d /mnt/downloads
+  rtorrent-cli doctor --json | jq '.findings[] | select(.state != \"ok\")'
+
+It exits with 0 if downloads can work from here, 6 if the network does not let them, 17 if the folder does not.";
+
 pub const COMPLETIONS: &str = "\
 Examples:
   rtorrent-cli completions bash > ~/.local/share/bash-completion/completions/rtorrent-cli

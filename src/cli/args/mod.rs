@@ -13,8 +13,8 @@ use std::ffi::{OsStr, OsString};
 
 use clap::{Parser, Subcommand};
 
-pub use commands::{CompletionsArgs, InfoArgs, ManArgs, SeedArgs, Shell, VerifyArgs};
-use examples::{COMPLETIONS, GET, INFO, MAN, ROOT, SEED, VERIFY};
+pub use commands::{CompletionsArgs, DoctorArgs, InfoArgs, ManArgs, SeedArgs, Shell, VerifyArgs};
+use examples::{COMPLETIONS, DOCTOR, GET, INFO, MAN, ROOT, SEED, VERIFY};
 pub use get::{Check, ChoiceArgs, GetArgs, LimitArgs, SeedGoalArgs, TargetArgs};
 pub use network::NetworkArgs;
 pub use output::{ColorWhen, OutputArgs, ProgressStyle, StateArgs};
@@ -42,6 +42,9 @@ pub enum Command {
     /// Upload data that is on disk
     #[command(after_help = SEED)]
     Seed(Box<SeedArgs>),
+    /// Say what works from here: DHT, calls from outside, disk, hashes
+    #[command(after_help = DOCTOR)]
+    Doctor(Box<DoctorArgs>),
     /// Print a shell's completion script
     #[command(after_help = COMPLETIONS)]
     Completions(CompletionsArgs),
@@ -51,7 +54,7 @@ pub enum Command {
 }
 
 /// Names that a first argument may have without being a source.
-const COMMANDS: [&str; 6] = ["get", "info", "verify", "seed", "completions", "man"];
+const COMMANDS: [&str; 7] = ["get", "info", "verify", "seed", "doctor", "completions", "man"];
 
 /// The arguments with `get` put in where no command stands first.
 pub fn with_default_command(mut arguments: Vec<OsString>) -> Vec<OsString> {

@@ -50,7 +50,7 @@ impl TorrentTask {
     /// say where the peer called us.
     pub(super) fn connect(&mut self, peer: PeerKey, greeted: Greeted, greeting: Vec<u8>) {
         let now = Instant::now();
-        let Greeted { stream, addr, handshake, way } = greeted;
+        let Greeted { stream, addr, handshake, early, way } = greeted;
         let (ours, incoming) = (self.our_handshake().reserved, !greeting.is_empty());
         let connected = Connected {
             addr,
@@ -87,6 +87,7 @@ impl TorrentTask {
             reports: self.out.reports.clone(),
             blocks: self.out.blocks.subscribe(),
             greeting,
+            early,
         };
         self.links.start(task, commands);
         // After the start, so that what the torrent says to the peer at once finds its inbox.

@@ -1,4 +1,7 @@
 //! Calling a peer: connect, then shake hands, one straight sequence with one deadline for each step.
+//!
+//! Plain first, since that takes a round trip and much work less; a peer that does not answer it is called again with an
+//! encrypted handshake. What worked comes first the next time.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,14 +10,19 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::mse;
 use super::stream::PeerStream;
 use crate::base::id::{PeerId, TorrentId};
+use crate::proto::mse::{Ciphers, Methods};
 use crate::proto::wire::{HANDSHAKE_LEN, Handshake};
 use crate::swarm::action::{DialFailure, Way};
 
 /// How long a SYN may go unanswered. Dials race, so that a dead address costs nobody but itself; three SYNs (at 0, 1
 /// and 3 s) have left by then.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(7);
+
+/// How long a connected peer may be silent after a plain handshake before it is tried with an encrypted one.
+const PLAIN_PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long a connected peer may take to say its handshake.
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
@@ -41,6 +49,23 @@ pub enum Encryption {
     Off,
 }
 
+impl Encryption {
+    /// What to try in turn: true stands for an encrypted handshake.
+    fn attempts(self, way: Option<Way>) -> &'static [bool] {
+        match self {
+            Encryption::Auto if way.is_some_and(|way| way.encrypted) => &[true, false],
+            Encryption::Auto => &[false, true],
+            Encryption::Require => &[true],
+            Encryption::Off => &[false],
+        }
+    }
+
+    /// What may carry the payload after an encrypted handshake.
+    pub(super) fn methods(self) -> Methods {
+        if self == Encryption::Require { Methods::RC4 } else { Methods::ANY }
+    }
+}
+
 /// How this run calls peers. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Dialler {
@@ -54,6 +79,8 @@ pub struct Greeted {
     pub stream: PeerStream,
     pub addr: SocketAddr,
     pub handshake: Handshake,
+    /// What the peer said behind it and that was read with it.
+    pub early: Vec<u8>,
     /// How the connection was made.
     pub way: Way,
 }
@@ -67,25 +94,59 @@ pub async fn dial(
     addr: SocketAddr,
     id: TorrentId,
     ours: Handshake,
-    _dialler: &Dialler,
-    _way: Option<Way>,
+    dialler: &Dialler,
+    way: Option<Way>,
 ) -> Result<Greeted, DialFailure> {
+    let mut failure = DialFailure::WrongHandshake;
+    let attempts = dialler.encryption.attempts(way);
+    for (n, &encrypted) in attempts.iter().enumerate() {
+        let mut stream = connect(addr).await?;
+        let patience = if encrypted || n + 1 == attempts.len() { HANDSHAKE_DEADLINE } else { PLAIN_PATIENCE };
+        let exchange = async {
+            let methods = dialler.encryption.methods();
+            if encrypted { greet_encrypted(&mut stream, ours, methods).await } else { greet(&mut stream, ours).await }
+        };
+        match timeout(patience, exchange).await {
+            Ok(Ok((bytes, ciphers))) => {
+                let handshake = Handshake::decode(&bytes).map_err(|_| DialFailure::WrongHandshake)?;
+                accept_answer(id, ours.peer_id, &handshake)?;
+                let way = Way { utp: false, encrypted };
+                return Ok(Greeted { stream: stream.maybe_encrypted(ciphers), addr, handshake, early: Vec::new(), way });
+            }
+            // It may want what comes next in the list.
+            Ok(Err(e)) => failure = self::failure(&e),
+            Err(_) => failure = DialFailure::TimedOut,
+        }
+    }
+    Err(failure)
+}
+
+async fn connect(addr: SocketAddr) -> Result<PeerStream, DialFailure> {
     let socket = timeout(CONNECT_DEADLINE, TcpStream::connect(addr))
         .await
         .map_err(|_| DialFailure::TimedOut)?
         .map_err(|e| failure(&e))?;
-    let stream = PeerStream::tcp(socket).map_err(|e| failure(&e))?;
-    let exchange = async {
-        stream.write_all(&ours.encode()).await?;
-        let mut bytes = [0; HANDSHAKE_LEN];
-        stream.read_exact(&mut bytes).await?;
-        io::Result::Ok(bytes)
-    };
-    let bytes =
-        timeout(HANDSHAKE_DEADLINE, exchange).await.map_err(|_| DialFailure::TimedOut)?.map_err(|e| failure(&e))?;
-    let handshake = Handshake::decode(&bytes).map_err(|_| DialFailure::WrongHandshake)?;
-    accept_answer(id, ours.peer_id, &handshake)?;
-    Ok(Greeted { stream, addr, handshake, way: Way::default() })
+    PeerStream::tcp(socket).map_err(|e| failure(&e))
+}
+
+/// What the peer answers to our handshake, and the ciphers of what follows.
+type Answer = ([u8; HANDSHAKE_LEN], Option<Ciphers>);
+
+async fn greet(stream: &mut PeerStream, ours: Handshake) -> io::Result<Answer> {
+    stream.write_all(&ours.encode()).await?;
+    let mut bytes = [0; HANDSHAKE_LEN];
+    stream.read_exact(&mut bytes).await?;
+    Ok((bytes, None))
+}
+
+async fn greet_encrypted(stream: &mut PeerStream, ours: Handshake, offer: Methods) -> io::Result<Answer> {
+    let mut ciphers = mse::initiate(stream, ours.info_hash, offer, ours.encode().to_vec()).await?;
+    let mut bytes = [0; HANDSHAKE_LEN];
+    stream.read_exact(&mut bytes).await?;
+    if let Some(ciphers) = &mut ciphers {
+        ciphers.theirs.apply(&mut bytes);
+    }
+    Ok((bytes, ciphers))
 }
 
 /// Is the answer for this torrent, and not from ourselves?

@@ -11,19 +11,24 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::dial::{Encryption, Greeted};
+use super::mse;
 use super::stream::PeerStream;
 use crate::base::compact::canonical;
 use crate::base::id::{InfoHashV1, TorrentId};
+use crate::proto::mse::Skeys;
 use crate::proto::wire::{HANDSHAKE_LEN, Handshake};
 use crate::swarm::action::Way;
 
 /// How long a caller may take to say for which torrent it comes.
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Bytes that tell a plain handshake from an encrypted one; both are longer.
+const RECOGNISED_BY: usize = 20;
 
 /// Callers that may be shaking hands at one time; more are closed at once.
 const MAX_GREETING: usize = 256;
@@ -151,23 +156,26 @@ pub fn serve(listeners: Listeners, encryption: Encryption) -> Registry {
 async fn run(
     mut changes: mpsc::UnboundedReceiver<Change>,
     mut arrivals: mpsc::Receiver<Arrival>,
-    _encryption: Encryption,
+    encryption: Encryption,
 ) {
     let mut torrents: HashMap<InfoHashV1, mpsc::Sender<Greeted>> = HashMap::new();
+    let skeys = watch::channel(Skeys::default()).0;
     let mut greeting = JoinSet::new();
     loop {
         tokio::select! {
             change = changes.recv() => match change {
                 Some(Change::Register { id, callers }) => for hash in hashes(id) {
                     torrents.insert(hash, callers.clone());
+                    skeys.send_modify(|skeys| skeys.insert(hash));
                 },
                 Some(Change::Unregister { id }) => for hash in hashes(id) {
                     torrents.remove(&hash);
+                    skeys.send_modify(|skeys| skeys.remove(hash));
                 },
                 None => return,
             },
             Some(arrival) = arrivals.recv() => if greeting.len() < MAX_GREETING {
-                greeting.spawn(timeout(HANDSHAKE_DEADLINE, greet(arrival)));
+                greeting.spawn(timeout(HANDSHAKE_DEADLINE, greet(arrival, encryption, skeys.subscribe())));
             },
             Some(greeted) = greeting.join_next() => if let Ok(Ok(Ok(greeted))) = greeted
                 && let Some(callers) = torrents.get(&greeted.handshake.info_hash)
@@ -195,13 +203,34 @@ async fn accept(listener: TcpListener, arrivals: mpsc::Sender<Arrival>) {
     }
 }
 
-/// Reads the caller's handshake. Ours goes out with the session's first bytes, once the torrent has agreed.
-async fn greet(arrival: Arrival) -> io::Result<Greeted> {
-    let Arrival { stream, addr, utp } = arrival;
-    let mut bytes = [0; HANDSHAKE_LEN];
+/// Reads the caller's handshake, plain or encrypted. Ours goes out with the session's first bytes, once the torrent has
+/// agreed.
+async fn greet(arrival: Arrival, encryption: Encryption, skeys: watch::Receiver<Skeys>) -> io::Result<Greeted> {
+    let Arrival { mut stream, addr, utp } = arrival;
+    let mut bytes = vec![0; RECOGNISED_BY];
     stream.read_exact(&mut bytes).await?;
-    let handshake = Handshake::decode(&bytes).map_err(|_| io::ErrorKind::InvalidData)?;
-    Ok(Greeted { stream, addr: canonical(addr), handshake, way: Way { utp, encrypted: false } })
+    let encrypted = !Handshake::may_begin(&bytes);
+    if encrypted {
+        refuse_if(encryption == Encryption::Off)?;
+        let admitted = mse::receive(&mut stream, &bytes, encryption.methods(), &skeys).await?;
+        stream = stream.maybe_encrypted(admitted.ciphers);
+        bytes = admitted.first;
+    } else {
+        refuse_if(encryption == Encryption::Require)?;
+    }
+    // Its first payload may be less than a handshake, or go on behind it.
+    let got = bytes.len().min(HANDSHAKE_LEN);
+    let early = bytes.split_off(got);
+    bytes.resize(HANDSHAKE_LEN, 0);
+    stream.read_exact(&mut bytes[got..]).await?;
+    let handshake =
+        bytes.as_array().and_then(|bytes| Handshake::decode(bytes).ok()).ok_or(io::ErrorKind::InvalidData)?;
+    Ok(Greeted { stream, addr: canonical(addr), handshake, early, way: Way { utp, encrypted } })
+}
+
+/// The user wants no such callers.
+fn refuse_if(refused: bool) -> io::Result<()> {
+    if refused { Err(io::ErrorKind::PermissionDenied.into()) } else { Ok(()) }
 }
 
 fn hashes(id: TorrentId) -> impl Iterator<Item = InfoHashV1> {

@@ -36,6 +36,8 @@ pub struct PeerTask {
     pub blocks: tokio::sync::watch::Receiver<Option<TorrentDisk>>,
     /// Bytes that go out before everything else: our handshake, where the peer called us.
     pub greeting: Vec<u8>,
+    /// What the peer has said already behind its handshake.
+    pub early: Vec<u8>,
 }
 
 impl PeerTask {
@@ -49,6 +51,10 @@ impl PeerTask {
                 greeting.extend_from_slice(&bytes);
             }
             outbox.push_bytes(greeting);
+        }
+        if !self.early.is_empty() {
+            let early = std::mem::take(&mut self.early);
+            self.session.on_bytes(Instant::now(), &early);
         }
         let reason = match self.exchange(&mut outbox).await {
             Ok(reason) => reason,

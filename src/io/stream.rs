@@ -8,12 +8,16 @@ use std::net::SocketAddr;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
+use super::rc4_stream::Rc4Stream;
 use crate::base::compact::canonical;
+use crate::proto::mse::Ciphers;
 
 /// A connected stream.
 #[derive(Debug)]
 pub enum PeerStream {
     Tcp(TcpStream),
+    /// The payload of another stream, encrypted.
+    Rc4(Box<Rc4Stream>),
 }
 
 impl PeerStream {
@@ -26,6 +30,19 @@ impl PeerStream {
         Ok(PeerStream::Tcp(socket))
     }
 
+    /// The same stream, with its payload encrypted from here on.
+    pub fn encrypted(self, ciphers: Ciphers) -> PeerStream {
+        PeerStream::Rc4(Box::new(Rc4Stream::new(self, ciphers)))
+    }
+
+    /// The same stream, encrypted if there are ciphers for it.
+    pub fn maybe_encrypted(self, ciphers: Option<Ciphers>) -> PeerStream {
+        match ciphers {
+            Some(ciphers) => self.encrypted(ciphers),
+            None => self,
+        }
+    }
+
     /// The other end, in canonical form.
     ///
     /// # Errors
@@ -33,6 +50,7 @@ impl PeerStream {
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         match self {
             PeerStream::Tcp(socket) => socket.peer_addr().map(canonical),
+            PeerStream::Rc4(stream) => stream.inner.peer_addr(),
         }
     }
 
@@ -47,6 +65,7 @@ impl PeerStream {
                 let ready = socket.ready(interest).await?;
                 Ok((ready.is_readable() || ready.is_read_closed(), ready.is_writable() || ready.is_write_closed()))
             }
+            PeerStream::Rc4(stream) => Box::pin(stream.inner.ready(writing)).await,
         }
     }
 
@@ -54,19 +73,21 @@ impl PeerStream {
     ///
     /// # Errors
     /// `WouldBlock` if nothing is there, else the socket's.
-    pub fn try_read_vectored(&self, slices: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+    pub fn try_read_vectored(&mut self, slices: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         match self {
             PeerStream::Tcp(socket) => socket.try_read_vectored(slices),
+            PeerStream::Rc4(stream) => stream.try_read_vectored(slices),
         }
     }
 
-    /// Writes as much of `slices` as there is room for.
+    /// Writes as much of `slices` as there is room for. What is not taken has to be offered again, first, next time.
     ///
     /// # Errors
     /// `WouldBlock` if there is no room, else the socket's.
-    pub fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    pub fn try_write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
             PeerStream::Tcp(socket) => socket.try_write_vectored(slices),
+            PeerStream::Rc4(stream) => stream.try_write_vectored(slices),
         }
     }
 
@@ -74,25 +95,34 @@ impl PeerStream {
     ///
     /// # Errors
     /// `UnexpectedEof` if the other side closes before, else the socket's.
-    pub async fn read_exact(&self, into: &mut [u8]) -> io::Result<()> {
+    pub async fn read_exact(&mut self, into: &mut [u8]) -> io::Result<()> {
         let mut filled = 0;
         while filled < into.len() {
-            self.ready(false).await?;
-            match self.try_read_vectored(&mut [IoSliceMut::new(&mut into[filled..])]) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(n) => filled += n,
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-                Err(e) => return Err(e),
-            }
+            filled += self.read_some(&mut into[filled..]).await?;
         }
         Ok(())
+    }
+
+    /// Waits for bytes and reads what is there, at least one and at most `into.len()`.
+    ///
+    /// # Errors
+    /// `UnexpectedEof` if the other side has closed, else the socket's.
+    pub async fn read_some(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            self.ready(false).await?;
+            match self.try_read_vectored(&mut [IoSliceMut::new(into)]) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                end => return end,
+            }
+        }
     }
 
     /// Writes all of `bytes` (for the handshake).
     ///
     /// # Errors
     /// The socket's.
-    pub async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
+    pub async fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             match self.try_write_vectored(&[IoSlice::new(bytes)]) {
                 Ok(n) => bytes = &bytes[n..],

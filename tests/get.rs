@@ -383,3 +383,29 @@ fn a_reader_that_goes_away_ends_the_run() {
     let seen = finish(child);
     assert_eq!(seen.code, Some(141), "{}", seen.err);
 }
+
+#[test]
+fn encryption_is_as_the_user_wants_it() {
+    let scene = Scene::new();
+    let seeder = scene.seeder();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let seed = ["--encryption", "require", "--port", &port, "--json", "tree.torrent", "shared"];
+    let mut required = scene.command(&[&["seed"], &QUIET_NETWORK[..], &seed].concat()).spawn().unwrap();
+    let mut events = BufReader::new(required.stdout.take().unwrap()).lines();
+    assert!(events.any(|line| line.unwrap().contains("\"seeding\"")));
+    let peer = format!("127.0.0.1:{port}");
+    let alone = ["--no-trackers", "--peer", &peer, "--state-dir", "none", "--stall-timeout", "1", "tree.torrent"];
+    for (how, code) in [("off", 5), ("auto", 0), ("require", 0)] {
+        let seen = scene.get(&[&["--encryption", how, "-d", how], &alone[..]].concat());
+        assert_eq!(seen.code, Some(code), "{how}: {}", seen.err);
+    }
+    assert!(scene.same("tree/sub/b.bin", "require/tree/sub/b.bin"));
+    // A seeder that takes both.
+    let both = ["--no-trackers", "--peer", &seeder.peer.to_string(), "--state-dir", "none", "-d", "r", "tree.torrent"];
+    assert_eq!(scene.get(&[&["--encryption", "require"], &both[..]].concat()).code, Some(0));
+    let seen = scene.get(&["--encryption", "maybe", "tree.torrent"]);
+    assert_eq!(seen.code, Some(2));
+    assert!(seen.err.contains("maybe") && seen.err.contains("require"), "{}", seen.err);
+    required.kill().unwrap();
+    required.wait().unwrap();
+}

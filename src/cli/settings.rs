@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::args::{Check, NetworkArgs, StateArgs};
+use super::args::{Check, EncryptionChoice, NetworkArgs, StateArgs};
 use super::display::Display;
-use crate::engine::{CheckMode, EngineSettings};
+use crate::engine::{CheckMode, Encryption, EngineSettings};
 
 /// The engine's settings for these flags.
 pub fn engine(network: &NetworkArgs, state: &StateArgs) -> EngineSettings {
@@ -18,6 +18,11 @@ pub fn engine(network: &NetworkArgs, state: &StateArgs) -> EngineSettings {
         pex: !network.no_pex,
         lsd: !network.no_lsd,
         web_seeds: !network.no_web_seeds,
+        encryption: match network.encryption {
+            EncryptionChoice::Auto => Encryption::Auto,
+            EncryptionChoice::Require => Encryption::Require,
+            EncryptionChoice::Off => Encryption::Off,
+        },
         ..EngineSettings::default()
     }
 }

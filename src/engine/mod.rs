@@ -23,3 +23,5 @@ mod torrent_task;
 pub use item::{CheckMode, Event, Failure, FailureKind, Goal, Item, ItemKey, ItemSource, Progress, Stage};
 pub use run::{Engine, ItemHandle};
 pub use settings::EngineSettings;
+
+pub use crate::io::dial::Encryption;

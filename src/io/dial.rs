@@ -111,7 +111,13 @@ pub async fn dial(
                 let handshake = Handshake::decode(&bytes).map_err(|_| DialFailure::WrongHandshake)?;
                 accept_answer(id, ours.peer_id, &handshake)?;
                 let way = Way { utp: false, encrypted };
-                return Ok(Greeted { stream: stream.maybe_encrypted(ciphers), addr, handshake, early: Vec::new(), way });
+                return Ok(Greeted {
+                    stream: stream.maybe_encrypted(ciphers),
+                    addr,
+                    handshake,
+                    early: Vec::new(),
+                    way,
+                });
             }
             // It may want what comes next in the list.
             Ok(Err(e)) => failure = self::failure(&e),
@@ -167,7 +173,12 @@ fn failure(error: &io::Error) -> DialFailure {
         | io::ErrorKind::HostUnreachable
         | io::ErrorKind::AddrNotAvailable
         | io::ErrorKind::Unsupported => DialFailure::Unreachable,
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => DialFailure::WrongHandshake,
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::InvalidData => {
+            DialFailure::WrongHandshake
+        }
         _ => DialFailure::Refused,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -224,7 +224,7 @@ async fn greet(arrival: Arrival, encryption: Encryption, skeys: watch::Receiver<
     bytes.resize(HANDSHAKE_LEN, 0);
     stream.read_exact(&mut bytes[got..]).await?;
     let handshake =
-        bytes.as_array().and_then(|bytes| Handshake::decode(bytes).ok()).ok_or(io::ErrorKind::InvalidData)?;
+        bytes[..].try_into().ok().and_then(|bytes| Handshake::decode(bytes).ok()).ok_or(io::ErrorKind::InvalidData)?;
     Ok(Greeted { stream, addr: canonical(addr), handshake, early, way: Way { utp, encrypted } })
 }
 

@@ -95,6 +95,18 @@ fn rows() -> Vec<Row> {
             });
         }
     }
+    for peer in Peer::ENCRYPTED {
+        rows.push(Row {
+            name: format!("get from {}", peer.name()),
+            needs: peer.programs(),
+            run: Box::new(move |scene| get_by_calling(scene, peer, &Content::tree())),
+        });
+        rows.push(Row {
+            name: format!("seed to {}", peer.name()),
+            needs: peer.programs(),
+            run: Box::new(move |scene| seed_to(scene, peer, false, &peer.content())),
+        });
+    }
     for content in [Content::empty_file(), Content::one_byte(), Content::large_file(), Content::thousands()] {
         let name = format!("get {} from libtorrent (.torrent)", content.what);
         rows.push(Row {
@@ -122,6 +134,19 @@ fn get_from(scene: &Scene, peer: Peer, magnet: bool, content: &Content) -> Resul
         tracker.wait_for_seed(PATIENCE)?;
     }
     ours::get(folder, &source(&torrent, magnet), &[])?;
+    content.compare(&folder.join("seed"), &folder.join("ours"))
+}
+
+/// `peer` seeds and does not know of ours, which calls it.
+fn get_by_calling(scene: &Scene, peer: Peer, content: &Content) -> Result<(), String> {
+    let folder = scene.folder.path();
+    let place = Place::free();
+    let torrent = content.write(&folder.join("seed"), &place.http_url());
+    let tracker = OpenTracker::start(folder, place, &torrent)?;
+    let port = process::free_port();
+    let _seeder = peer.seed_on(folder, &torrent, port)?;
+    tracker.wait_for_seed(PATIENCE)?;
+    ours::get(folder, &source(&torrent, false), &["--no-trackers", "--peer", &format!("127.0.0.1:{port}")])?;
     content.compare(&folder.join("seed"), &folder.join("ours"))
 }
 

@@ -16,10 +16,20 @@ pub enum Peer {
     QBittorrent,
     RTorrent,
     Transmission,
+    /// Takes encrypted connections alone, and goes on plain after the handshake.
+    LibtorrentObfuscated,
+    /// Takes connections alone that are encrypted to the last byte; so do the others.
+    LibtorrentRc4,
+    QBittorrentEncrypted,
+    TransmissionEncrypted,
 }
 
 impl Peer {
     pub const ALL: [Peer; 5] = [Peer::Aria2, Peer::Libtorrent, Peer::QBittorrent, Peer::RTorrent, Peer::Transmission];
+
+    /// Those that refuse a plain handshake.
+    pub const ENCRYPTED: [Peer; 4] =
+        [Peer::LibtorrentObfuscated, Peer::LibtorrentRc4, Peer::QBittorrentEncrypted, Peer::TransmissionEncrypted];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -28,16 +38,20 @@ impl Peer {
             Peer::QBittorrent => "qBittorrent",
             Peer::RTorrent => "rtorrent",
             Peer::Transmission => "transmission",
+            Peer::LibtorrentObfuscated => "libtorrent with encrypted handshakes",
+            Peer::LibtorrentRc4 => "libtorrent with encryption",
+            Peer::QBittorrentEncrypted => "qBittorrent with encryption",
+            Peer::TransmissionEncrypted => "transmission with encryption",
         }
     }
 
     pub fn programs(self) -> Vec<&'static str> {
         match self {
             Peer::Aria2 => vec!["aria2c"],
-            Peer::Libtorrent => vec!["python3-libtorrent"],
-            Peer::QBittorrent => vec!["qbittorrent-nox"],
+            Peer::Libtorrent | Peer::LibtorrentObfuscated | Peer::LibtorrentRc4 => vec!["python3-libtorrent"],
+            Peer::QBittorrent | Peer::QBittorrentEncrypted => vec!["qbittorrent-nox"],
             Peer::RTorrent => vec!["rtorrent"],
-            Peer::Transmission => vec!["transmission-cli"],
+            Peer::Transmission | Peer::TransmissionEncrypted => vec!["transmission-cli"],
         }
     }
 
@@ -46,17 +60,28 @@ impl Peer {
     /// # Errors
     /// If it can't be started.
     pub fn seed(self, folder: &Path, torrent: &Torrent) -> Result<Running, String> {
-        self.start(folder, &torrent.file.display().to_string(), &folder.join("seed"), free_port())
+        self.seed_on(folder, torrent, free_port())
+    }
+
+    /// Serves `folder/seed`, listening on `port`.
+    ///
+    /// # Errors
+    /// If it can't be started.
+    pub fn seed_on(self, folder: &Path, torrent: &Torrent, port: u16) -> Result<Running, String> {
+        self.start(folder, &torrent.file.display().to_string(), &folder.join("seed"), port)
     }
 
     /// True if it has to be called: transmission never calls addresses in 127.0.0.0/8.
     pub fn waits_for_calls(self) -> bool {
-        self == Peer::Transmission
+        matches!(self, Peer::Transmission | Peer::TransmissionEncrypted)
     }
 
     /// What it is given to download: transmission makes no empty files.
     pub fn content(self) -> Content {
-        if self == Peer::Transmission { Content::tree().without_empty_files() } else { Content::tree() }
+        match self {
+            Peer::Transmission | Peer::TransmissionEncrypted => Content::tree().without_empty_files(),
+            _ => Content::tree(),
+        }
     }
 
     /// Downloads `source` into `folder/theirs`, listening on `port`.
@@ -73,10 +98,14 @@ impl Peer {
     fn start(self, folder: &Path, source: &str, data: &Path, port: u16) -> Result<Running, String> {
         let mut command = match self {
             Peer::Aria2 => aria2(source, data, port),
-            Peer::Libtorrent => libtorrent(source, data, port),
-            Peer::QBittorrent => qbittorrent(folder, source, data, port),
+            Peer::Libtorrent => libtorrent(source, data, port, "any"),
+            Peer::LibtorrentObfuscated => libtorrent(source, data, port, "plaintext"),
+            Peer::LibtorrentRc4 => libtorrent(source, data, port, "rc4"),
+            Peer::QBittorrent => qbittorrent(folder, source, data, port, 0),
+            Peer::QBittorrentEncrypted => qbittorrent(folder, source, data, port, 1),
             Peer::RTorrent => rtorrent(folder, source, data, port),
-            Peer::Transmission => transmission(folder, source, data, port),
+            Peer::Transmission => transmission(folder, source, data, port, "-et"),
+            Peer::TransmissionEncrypted => transmission(folder, source, data, port, "-er"),
         };
         Running::start(folder, self.name(), &mut command)
     }
@@ -101,21 +130,23 @@ fn aria2(source: &str, data: &Path, port: u16) -> Command {
     command
 }
 
-fn libtorrent(source: &str, data: &Path, port: u16) -> Command {
+/// `encryption`: any, or what alone may follow an encrypted handshake.
+fn libtorrent(source: &str, data: &Path, port: u16, encryption: &str) -> Command {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/libtorrent_peer.py");
     let mut command = Command::new("/usr/bin/python3");
-    command.arg(script).arg(source).arg(data).arg(port.to_string());
+    command.arg(script).arg(source).arg(data).arg(port.to_string()).arg(encryption);
     command
 }
 
-fn qbittorrent(folder: &Path, source: &str, data: &Path, port: u16) -> Command {
+/// `encryption`: 0 allows it, 1 requires it.
+fn qbittorrent(folder: &Path, source: &str, data: &Path, port: u16, encryption: u8) -> Command {
     let profile = folder.join("qbittorrent");
     let config = profile.join("qBittorrent/config");
     fs::create_dir_all(&config).expect("make the profile");
     let settings = format!(
         "[LegalNotice]\nAccepted=true\n\n[BitTorrent]\nSession\\Port={port}\nSession\\DHTEnabled=false\n\
          Session\\LSDEnabled=false\nSession\\PeXEnabled=false\nSession\\DefaultSavePath={}\n\
-         Session\\MultiConnectionsPerIp=true\n\n[Preferences]\nWebUI\\LocalHostAuth=false\n",
+         Session\\MultiConnectionsPerIp=true\nSession\\Encryption={encryption}\n\n[Preferences]\nWebUI\\LocalHostAuth=false\n",
         data.display()
     );
     fs::write(config.join("qBittorrent.conf"), settings).expect("write the profile");
@@ -143,12 +174,13 @@ fn rtorrent(folder: &Path, source: &str, data: &Path, port: u16) -> Command {
     command
 }
 
-fn transmission(folder: &Path, source: &str, data: &Path, port: u16) -> Command {
+/// `encryption`: -et tolerates it, -er requires it.
+fn transmission(folder: &Path, source: &str, data: &Path, port: u16, encryption: &str) -> Command {
     let config = folder.join("transmission");
     fs::create_dir_all(&config).expect("make the configuration");
     let settings = "{\"dht-enabled\": false, \"lpd-enabled\": false, \"pex-enabled\": false, \"utp-enabled\": false}";
     fs::write(config.join("settings.json"), settings).expect("write the settings");
     let mut command = Command::new("transmission-cli");
-    command.arg("-g").arg(config).arg("-w").arg(data).args(["-p", &port.to_string(), "-M", "-v", source]);
+    command.arg("-g").arg(config).arg("-w").arg(data).args(["-p", &port.to_string(), "-M", "-v", encryption, source]);
     command
 }

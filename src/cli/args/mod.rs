@@ -16,7 +16,7 @@ use clap::{Parser, Subcommand};
 pub use commands::{CompletionsArgs, DoctorArgs, InfoArgs, ManArgs, SeedArgs, Shell, VerifyArgs};
 use examples::{COMPLETIONS, DOCTOR, GET, INFO, MAN, ROOT, SEED, VERIFY};
 pub use get::{Check, ChoiceArgs, GetArgs, LimitArgs, SeedGoalArgs, TargetArgs};
-pub use network::NetworkArgs;
+pub use network::{EncryptionChoice, NetworkArgs};
 pub use output::{ColorWhen, OutputArgs, ProgressStyle, StateArgs};
 
 /// A BitTorrent downloader: magnet links and torrents to verified files

@@ -2,8 +2,8 @@
 
 use std::ops::RangeInclusive;
 
-use clap::Args;
 use clap::builder::BoolishValueParser;
+use clap::{Args, ValueEnum};
 
 use crate::cli::values::{parse_host_port, parse_memory, parse_ports, parse_tracker};
 
@@ -50,4 +50,15 @@ pub struct NetworkArgs {
     /// Do not fetch from web seeds
     #[arg(long, env = "RTORRENT_CLI_NO_WEB_SEEDS", hide_env = true, value_parser = BoolishValueParser::new())]
     pub no_web_seeds: bool,
+    /// Encrypt connections to peers: auto (with those that want it), require (all), off
+    #[arg(long, value_name = "HOW", value_enum, default_value = "auto", hide_possible_values = true)]
+    #[arg(env = "RTORRENT_CLI_ENCRYPTION", hide_env = true)]
+    pub encryption: EncryptionChoice,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum EncryptionChoice {
+    Auto,
+    Require,
+    Off,
 }

@@ -1,0 +1,132 @@
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::base::id::InfoHashV1;
+use crate::io::listen::{self, Listeners, Registry};
+use crate::proto::wire::Reserved;
+
+const ID: InfoHashV1 = InfoHashV1([7; 20]);
+
+fn handshake(who: u8) -> Handshake {
+    Handshake { reserved: Reserved::OURS, info_hash: ID, peer_id: PeerId([who; 20]) }
+}
+
+fn dialler(encryption: Encryption) -> Dialler {
+    Dialler { encryption, ..Dialler::default() }
+}
+
+/// A listener with this policy, and the callers that it lets pass.
+fn serve(encryption: Encryption) -> (Registry, SocketAddr, mpsc::Receiver<Greeted>) {
+    let registry = listen::serve(Listeners::bind(None).unwrap(), encryption);
+    let (callers, calls) = mpsc::channel(8);
+    registry.register(TorrentId::from_v1(ID), callers);
+    let addr = SocketAddr::from(([127, 0, 0, 1], registry.port()));
+    (registry, addr, calls)
+}
+
+/// Calls it and says one thing each way; how the connection was made, and whether the payload is encrypted.
+async fn call(caller: Encryption, called: Encryption, way: Option<Way>) -> Result<(Way, bool), DialFailure> {
+    let (registry, addr, mut calls) = serve(called);
+    let answer = tokio::spawn(async move {
+        let mut greeted = calls.recv().await?;
+        assert_eq!((greeted.handshake, greeted.early.len()), (handshake(1), 0));
+        let answer = [&handshake(2).encode()[..], b"from the called"].concat();
+        greeted.stream.write_all(&answer).await.unwrap();
+        let mut bytes = [0; 15];
+        greeted.stream.read_exact(&mut bytes).await.unwrap();
+        assert_eq!(&bytes, b"from the caller");
+        Some(greeted.way)
+    });
+    let end = match dial(addr, TorrentId::from_v1(ID), handshake(1), &dialler(caller), way).await {
+        Ok(mut greeted) => {
+            assert_eq!(greeted.handshake, handshake(2));
+            greeted.stream.write_all(b"from the caller").await.unwrap();
+            let mut bytes = [0; 15];
+            greeted.stream.read_exact(&mut bytes).await.unwrap();
+            assert_eq!(&bytes, b"from the called");
+            Ok((greeted.way, matches!(greeted.stream, PeerStream::Rc4(_))))
+        }
+        Err(failure) => Err(failure),
+    };
+    drop(registry);
+    // Nobody has called for the torrent where the dial came to nothing.
+    assert_eq!(end.ok().map(|(way, _)| way), answer.await.unwrap());
+    end
+}
+
+#[tokio::test]
+async fn two_sides_meet_where_their_policies_do() {
+    use Encryption::{Auto, Off, Require};
+    let plain = Way::default();
+    let encrypted = Way { utp: false, encrypted: true };
+    for (caller, called, expected) in [
+        (Auto, Auto, Ok((plain, false))),
+        (Auto, Off, Ok((plain, false))),
+        (Auto, Require, Ok((encrypted, true))), // closed on the plain handshake, then called again
+        (Off, Auto, Ok((plain, false))),
+        (Off, Off, Ok((plain, false))),
+        (Off, Require, Err(DialFailure::WrongHandshake)),
+        (Require, Auto, Ok((encrypted, true))),
+        (Require, Off, Err(DialFailure::WrongHandshake)),
+        (Require, Require, Ok((encrypted, true))),
+    ] {
+        assert_eq!(call(caller, called, None).await, expected, "{caller:?} calls {called:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_worked_before_comes_first_and_the_payload_goes_plain_where_both_may() {
+    let encrypted = Way { utp: false, encrypted: true };
+    assert_eq!(call(Encryption::Auto, Encryption::Auto, Some(encrypted)).await, Ok((encrypted, false)));
+    // It has changed its mind since.
+    assert_eq!(call(Encryption::Auto, Encryption::Off, Some(encrypted)).await, Ok((Way::default(), false)));
+    // Our own policy stands above what worked.
+    assert_eq!(call(Encryption::Off, Encryption::Auto, Some(encrypted)).await, Ok((Way::default(), false)));
+}
+
+/// A peer that swallows plain handshakes without a word.
+#[tokio::test]
+async fn a_peer_that_is_silent_is_called_again_encrypted() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let peer = async {
+        let (mut first, _) = listener.accept().await.unwrap();
+        let mut bytes = [0; 20];
+        first.read_exact(&mut bytes).await.unwrap();
+        assert!(Handshake::may_begin(&bytes));
+        let (mut second, _) = listener.accept().await.unwrap();
+        second.read_exact(&mut bytes).await.unwrap();
+        assert!(!Handshake::may_begin(&bytes));
+        // Not a key from which a secret follows.
+        second.write_all(&[0; 96]).await.unwrap();
+        drop(first);
+    };
+    let dialler = dialler(Encryption::Auto);
+    let dial = dial(addr, TorrentId::from_v1(ID), handshake(1), &dialler, None);
+    let (end, ()) = tokio::join!(dial, peer);
+    assert_eq!(end.unwrap_err(), DialFailure::WrongHandshake);
+}
+
+/// What a caller has to say beyond its handshake may come with its first payload.
+#[tokio::test]
+async fn what_follows_the_handshake_in_the_first_payload_is_handed_on() {
+    for split in [0, 30, HANDSHAKE_LEN, HANDSHAKE_LEN + 9] {
+        let (_registry, addr, mut calls) = serve(Encryption::Auto);
+        let payload = [&handshake(1).encode()[..], b"and more of it"].concat();
+        let (first, rest) = payload.split_at(split);
+        let mut stream = PeerStream::tcp(TcpStream::connect(addr).await.unwrap()).unwrap();
+        let ciphers = mse::initiate(&mut stream, ID, Methods::RC4, first.to_vec()).await.unwrap();
+        let mut stream = stream.maybe_encrypted(ciphers);
+        stream.write_all(rest).await.unwrap();
+        let mut greeted = calls.recv().await.unwrap();
+        assert_eq!(greeted.handshake, handshake(1));
+        let mut more = greeted.early;
+        let got = more.len();
+        assert_eq!(got, split.saturating_sub(HANDSHAKE_LEN));
+        more.resize(14, 0);
+        greeted.stream.read_exact(&mut more[got..]).await.unwrap();
+        assert_eq!(more, b"and more of it");
+    }
+}

@@ -44,7 +44,7 @@ _rtorrent__cli() {
 
     case "${cmd}" in
         rtorrent__cli)
-            opts="-d -o -s -x -j -m -p -q -v -h -V --dir --output --check --overwrite --select --exclude --jobs --seed-ratio --seed-time --metadata-timeout --stall-timeout --max-time --port --peer --tracker --no-trackers --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --no-web-seeds --json --progress --quiet --verbose --color --state-dir --help --version get info verify seed doctor completions man"
+            opts="-d -o -s -x -j -m -p -q -v -h -V --dir --output --check --overwrite --select --exclude --jobs --seed-ratio --seed-time --metadata-timeout --stall-timeout --max-time --port --peer --tracker --no-trackers --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --no-web-seeds --encryption --json --progress --quiet --verbose --color --state-dir --help --version get info verify seed doctor completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -152,6 +152,10 @@ _rtorrent__cli() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --encryption)
+                    COMPREPLY=($(compgen -W "auto require off" -- "${cur}"))
+                    return 0
+                    ;;
                 --progress)
                     COMPREPLY=($(compgen -W "auto bar plain none" -- "${cur}"))
                     return 0
@@ -244,7 +248,7 @@ _rtorrent__cli() {
             return 0
             ;;
         rtorrent__cli__subcmd__get)
-            opts="-d -o -s -x -j -m -p -q -v -h --dir --output --check --overwrite --select --exclude --jobs --seed-ratio --seed-time --metadata-timeout --stall-timeout --max-time --port --peer --tracker --no-trackers --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --no-web-seeds --json --progress --quiet --verbose --color --state-dir --help"
+            opts="-d -o -s -x -j -m -p -q -v -h --dir --output --check --overwrite --select --exclude --jobs --seed-ratio --seed-time --metadata-timeout --stall-timeout --max-time --port --peer --tracker --no-trackers --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --no-web-seeds --encryption --json --progress --quiet --verbose --color --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -352,6 +356,10 @@ _rtorrent__cli() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --encryption)
+                    COMPREPLY=($(compgen -W "auto require off" -- "${cur}"))
+                    return 0
+                    ;;
                 --progress)
                     COMPREPLY=($(compgen -W "auto bar plain none" -- "${cur}"))
                     return 0
@@ -375,7 +383,7 @@ _rtorrent__cli() {
             return 0
             ;;
         rtorrent__cli__subcmd__info)
-            opts="-p -q -v -h --offline --save --magnet --scrape --port --peer --tracker --no-trackers --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --no-web-seeds --metadata-timeout --json --progress --quiet --verbose --color --state-dir --help"
+            opts="-p -q -v -h --offline --save --magnet --scrape --port --peer --tracker --no-trackers --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --no-web-seeds --encryption --metadata-timeout --json --progress --quiet --verbose --color --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -424,6 +432,10 @@ _rtorrent__cli() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --encryption)
+                    COMPREPLY=($(compgen -W "auto require off" -- "${cur}"))
+                    return 0
+                    ;;
                 --metadata-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -465,7 +477,7 @@ _rtorrent__cli() {
             return 0
             ;;
         rtorrent__cli__subcmd__seed)
-            opts="-p -q -v -h --seed-ratio --seed-time --check --port --peer --tracker --no-trackers --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --no-web-seeds --json --progress --quiet --verbose --color --state-dir --help"
+            opts="-p -q -v -h --seed-ratio --seed-time --check --port --peer --tracker --no-trackers --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --no-web-seeds --encryption --json --progress --quiet --verbose --color --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -509,6 +521,10 @@ _rtorrent__cli() {
                     ;;
                 --dht-bootstrap)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --encryption)
+                    COMPREPLY=($(compgen -W "auto require off" -- "${cur}"))
                     return 0
                     ;;
                 --progress)

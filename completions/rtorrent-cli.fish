@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_rtorrent_cli_global_optspecs
-    string join \n d/dir= o/output= check= overwrite s/select= x/exclude= j/jobs= seed-ratio= seed-time= metadata-timeout= stall-timeout= m/max-time= p/port= peer= tracker= no-trackers max-peers= memory= no-dht dht-bootstrap= no-pex no-lsd no-web-seeds json progress= q/quiet v/verbose color= state-dir= h/help V/version
+    string join \n d/dir= o/output= check= overwrite s/select= x/exclude= j/jobs= seed-ratio= seed-time= metadata-timeout= stall-timeout= m/max-time= p/port= peer= tracker= no-trackers max-peers= memory= no-dht dht-bootstrap= no-pex no-lsd no-web-seeds encryption= json progress= q/quiet v/verbose color= state-dir= h/help V/version
 end
 
 function __fish_rtorrent_cli_needs_command
@@ -43,6 +43,9 @@ complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l tracker -d 'A
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l max-peers -d 'Connections an item, at most' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l memory -d 'Buffers of the whole run, at most' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l dht-bootstrap -d 'Enter the DHT here' -r
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l encryption -d 'Encrypt connections to peers: auto (with those that want it), require (all), off' -r -f -a "auto\t''
+require\t''
+off\t''"
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l progress -d 'Progress on standard error: auto, bar, plain, none' -r -f -a "auto\t''
 bar\t''
 plain\t''
@@ -88,6 +91,9 @@ complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l tracke
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l max-peers -d 'Connections an item, at most' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l memory -d 'Buffers of the whole run, at most' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l dht-bootstrap -d 'Enter the DHT here' -r
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l encryption -d 'Encrypt connections to peers: auto (with those that want it), require (all), off' -r -f -a "auto\t''
+require\t''
+off\t''"
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l progress -d 'Progress on standard error: auto, bar, plain, none' -r -f -a "auto\t''
 bar\t''
 plain\t''
@@ -113,6 +119,9 @@ complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l track
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l max-peers -d 'Connections an item, at most' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l memory -d 'Buffers of the whole run, at most' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l dht-bootstrap -d 'Enter the DHT here' -r
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l encryption -d 'Encrypt connections to peers: auto (with those that want it), require (all), off' -r -f -a "auto\t''
+require\t''
+off\t''"
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l metadata-timeout -d 'Give up if a magnet\'s metadata is not here in time' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l progress -d 'Progress on standard error: auto, bar, plain, none' -r -f -a "auto\t''
 bar\t''
@@ -158,6 +167,9 @@ complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l track
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l max-peers -d 'Connections an item, at most' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l memory -d 'Buffers of the whole run, at most' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l dht-bootstrap -d 'Enter the DHT here' -r
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l encryption -d 'Encrypt connections to peers: auto (with those that want it), require (all), off' -r -f -a "auto\t''
+require\t''
+off\t''"
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l progress -d 'Progress on standard error: auto, bar, plain, none' -r -f -a "auto\t''
 bar\t''
 plain\t''

@@ -4,6 +4,10 @@ module completions {
     [ "quick" "full" "none" ]
   }
 
+  def "nu-complete rtorrent-cli encryption" [] {
+    [ "auto" "require" "off" ]
+  }
+
   def "nu-complete rtorrent-cli progress" [] {
     [ "auto" "bar" "plain" "none" ]
   }
@@ -37,6 +41,7 @@ module completions {
     --no-pex                  # Do not exchange peers with peers
     --no-lsd                  # Do not look for peers on the local network
     --no-web-seeds            # Do not fetch from web seeds
+    --encryption: string@"nu-complete rtorrent-cli encryption" # Encrypt connections to peers: auto (with those that want it), require (all), off
     --json                    # One JSON object a line on standard output
     --progress: string@"nu-complete rtorrent-cli progress" # Progress on standard error: auto, bar, plain, none
     --quiet(-q)               # Show errors alone
@@ -50,6 +55,10 @@ module completions {
 
   def "nu-complete rtorrent-cli get check" [] {
     [ "quick" "full" "none" ]
+  }
+
+  def "nu-complete rtorrent-cli get encryption" [] {
+    [ "auto" "require" "off" ]
   }
 
   def "nu-complete rtorrent-cli get progress" [] {
@@ -85,6 +94,7 @@ module completions {
     --no-pex                  # Do not exchange peers with peers
     --no-lsd                  # Do not look for peers on the local network
     --no-web-seeds            # Do not fetch from web seeds
+    --encryption: string@"nu-complete rtorrent-cli get encryption" # Encrypt connections to peers: auto (with those that want it), require (all), off
     --json                    # One JSON object a line on standard output
     --progress: string@"nu-complete rtorrent-cli get progress" # Progress on standard error: auto, bar, plain, none
     --quiet(-q)               # Show errors alone
@@ -94,6 +104,10 @@ module completions {
     --help(-h)                # Print help
     ...sources: path          # Magnet link, .torrent file, its URL, `-` for standard input, or info hash
   ]
+
+  def "nu-complete rtorrent-cli info encryption" [] {
+    [ "auto" "require" "off" ]
+  }
 
   def "nu-complete rtorrent-cli info progress" [] {
     [ "auto" "bar" "plain" "none" ]
@@ -120,6 +134,7 @@ module completions {
     --no-pex                  # Do not exchange peers with peers
     --no-lsd                  # Do not look for peers on the local network
     --no-web-seeds            # Do not fetch from web seeds
+    --encryption: string@"nu-complete rtorrent-cli info encryption" # Encrypt connections to peers: auto (with those that want it), require (all), off
     --metadata-timeout: string # Give up if a magnet's metadata is not here in time
     --json                    # One JSON object a line on standard output
     --progress: string@"nu-complete rtorrent-cli info progress" # Progress on standard error: auto, bar, plain, none
@@ -158,6 +173,10 @@ module completions {
     [ "quick" "full" ]
   }
 
+  def "nu-complete rtorrent-cli seed encryption" [] {
+    [ "auto" "require" "off" ]
+  }
+
   def "nu-complete rtorrent-cli seed progress" [] {
     [ "auto" "bar" "plain" "none" ]
   }
@@ -182,6 +201,7 @@ module completions {
     --no-pex                  # Do not exchange peers with peers
     --no-lsd                  # Do not look for peers on the local network
     --no-web-seeds            # Do not fetch from web seeds
+    --encryption: string@"nu-complete rtorrent-cli seed encryption" # Encrypt connections to peers: auto (with those that want it), require (all), off
     --json                    # One JSON object a line on standard output
     --progress: string@"nu-complete rtorrent-cli seed progress" # Progress on standard error: auto, bar, plain, none
     --quiet(-q)               # Show errors alone

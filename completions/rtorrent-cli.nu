@@ -4,6 +4,10 @@ module completions {
     [ "quick" "full" "none" ]
   }
 
+  def "nu-complete rtorrent-cli allocate" [] {
+    [ "none" "sparse" "full" ]
+  }
+
   def "nu-complete rtorrent-cli encryption" [] {
     [ "auto" "require" "off" ]
   }
@@ -22,11 +26,25 @@ module completions {
     --output(-o): string      # Another name for the single file or the top folder
     --check: string@"nu-complete rtorrent-cli check" # What of the files on disk is believed: quick (intact resume data, else hashes), full (hashes alone), none
     --overwrite               # Replace a file of something else that is in the way
-    --select(-s): string      # Only these: indices (1-5,8), globs ('**/*.mkv'), ext:mkv,srt, size>100M, re:..., folder/
+    --no-part                 # Unfinished files have their final names at once
+    --allocate: string@"nu-complete rtorrent-cli allocate" # Room on disk for new files: none (they grow), sparse, full (set aside at once)
+    --no-space-check          # Begin although the free space looks short
+    --sequential              # Fetch pieces from first to last
+    --first-last              # Fetch the first and last piece of each file before the rest
+    --select(-s): string      # Only these: numbers (1-5,8), globs ('**/*.mkv'), ext:mkv,srt, size>100M, re:..., folder/
     --exclude(-x): string     # All but these
-    --jobs(-j): string        # Downloads at once
+    --interactive(-I)         # Pick the files from a list, on a terminal
+    --list(-l)                # Show the files and what of them is selected, and end
+    --dry-run(-n)             # Show what would happen (sizes, free space, what is there already), and end
+    --input-file(-i): path    # Sources from a file (- for standard input), one a line; indented key=value lines set flags of that item
+    --jobs(-j): string        # Downloads at once; what is resolved or seeds is not counted
+    --resume                  # Go on with all downloads that the state folder knows as unfinished
+    --archive: path           # Skip the info hashes in this file, and add those that are completed
+    --save-session: path      # Write what is not complete at the end to this file, for -i
+    --fail-fast               # End the run at the first failure
     --seed-ratio: string      # Seed until R times the size is uploaded
     --seed-time: string       # Seed for so long; a bare number is minutes, inf for ever
+    --no-upload               # Serve nobody
     --metadata-timeout: string # Give up if a magnet's metadata is not here in time
     --stall-timeout: string   # Give up if nothing comes for so long
     --max-time(-m): string    # Stop the run after so long, state saved
@@ -34,6 +52,8 @@ module completions {
     --peer: string            # Call this peer too
     --tracker: string         # Announce to this tracker too
     --no-trackers             # Ignore the source's own trackers
+    --header(-H): string      # Send this header when a .torrent is fetched from its URL
+    --user-agent: string      # What HTTP servers and peers are told to be the client
     --max-peers: string       # Connections an item, at most
     --memory: string          # Buffers of the whole run, at most
     --no-dht                  # Do not use the DHT
@@ -42,12 +62,18 @@ module completions {
     --no-lsd                  # Do not look for peers on the local network
     --no-web-seeds            # Do not fetch from web seeds
     --encryption: string@"nu-complete rtorrent-cli encryption" # Encrypt connections to peers: auto (with those that want it), require (all), off
+    --on-metadata: string     # Run this (split into words, no shell) when an item's metadata is known
+    --on-complete: string     # Run this when an item is complete; RTORRENT_HOOK_NAME, _DIR, _PATH, _FILES ... tell what
+    --on-error: string        # Run this when an item has failed
     --json                    # One JSON object a line on standard output
     --progress: string@"nu-complete rtorrent-cli progress" # Progress on standard error: auto, bar, plain, none
     --quiet(-q)               # Show errors alone
     --verbose(-v)             # Say more: causes of errors, then what the engine does (-vv, -vvv)
+    --log: path               # Write a log to this file (with -v more of it)
     --color: string@"nu-complete rtorrent-cli color" # Colours: auto, always, never
     --state-dir: directory    # Where resume data is kept, or none [default: the platform's state folder]
+    --config: path            # Read this configuration file, or none [default: the platform's, see `config path`]
+    --profile: string         # Use the configuration's [profile.NAME]
     --help(-h)                # Print help
     --version(-V)             # Print version
     ...sources: path          # Magnet link, .torrent file, its URL, `-` for standard input, or info hash
@@ -55,6 +81,10 @@ module completions {
 
   def "nu-complete rtorrent-cli get check" [] {
     [ "quick" "full" "none" ]
+  }
+
+  def "nu-complete rtorrent-cli get allocate" [] {
+    [ "none" "sparse" "full" ]
   }
 
   def "nu-complete rtorrent-cli get encryption" [] {
@@ -75,11 +105,25 @@ module completions {
     --output(-o): string      # Another name for the single file or the top folder
     --check: string@"nu-complete rtorrent-cli get check" # What of the files on disk is believed: quick (intact resume data, else hashes), full (hashes alone), none
     --overwrite               # Replace a file of something else that is in the way
-    --select(-s): string      # Only these: indices (1-5,8), globs ('**/*.mkv'), ext:mkv,srt, size>100M, re:..., folder/
+    --no-part                 # Unfinished files have their final names at once
+    --allocate: string@"nu-complete rtorrent-cli get allocate" # Room on disk for new files: none (they grow), sparse, full (set aside at once)
+    --no-space-check          # Begin although the free space looks short
+    --sequential              # Fetch pieces from first to last
+    --first-last              # Fetch the first and last piece of each file before the rest
+    --select(-s): string      # Only these: numbers (1-5,8), globs ('**/*.mkv'), ext:mkv,srt, size>100M, re:..., folder/
     --exclude(-x): string     # All but these
-    --jobs(-j): string        # Downloads at once
+    --interactive(-I)         # Pick the files from a list, on a terminal
+    --list(-l)                # Show the files and what of them is selected, and end
+    --dry-run(-n)             # Show what would happen (sizes, free space, what is there already), and end
+    --input-file(-i): path    # Sources from a file (- for standard input), one a line; indented key=value lines set flags of that item
+    --jobs(-j): string        # Downloads at once; what is resolved or seeds is not counted
+    --resume                  # Go on with all downloads that the state folder knows as unfinished
+    --archive: path           # Skip the info hashes in this file, and add those that are completed
+    --save-session: path      # Write what is not complete at the end to this file, for -i
+    --fail-fast               # End the run at the first failure
     --seed-ratio: string      # Seed until R times the size is uploaded
     --seed-time: string       # Seed for so long; a bare number is minutes, inf for ever
+    --no-upload               # Serve nobody
     --metadata-timeout: string # Give up if a magnet's metadata is not here in time
     --stall-timeout: string   # Give up if nothing comes for so long
     --max-time(-m): string    # Stop the run after so long, state saved
@@ -87,6 +131,8 @@ module completions {
     --peer: string            # Call this peer too
     --tracker: string         # Announce to this tracker too
     --no-trackers             # Ignore the source's own trackers
+    --header(-H): string      # Send this header when a .torrent is fetched from its URL
+    --user-agent: string      # What HTTP servers and peers are told to be the client
     --max-peers: string       # Connections an item, at most
     --memory: string          # Buffers of the whole run, at most
     --no-dht                  # Do not use the DHT
@@ -95,12 +141,18 @@ module completions {
     --no-lsd                  # Do not look for peers on the local network
     --no-web-seeds            # Do not fetch from web seeds
     --encryption: string@"nu-complete rtorrent-cli get encryption" # Encrypt connections to peers: auto (with those that want it), require (all), off
+    --on-metadata: string     # Run this (split into words, no shell) when an item's metadata is known
+    --on-complete: string     # Run this when an item is complete; RTORRENT_HOOK_NAME, _DIR, _PATH, _FILES ... tell what
+    --on-error: string        # Run this when an item has failed
     --json                    # One JSON object a line on standard output
     --progress: string@"nu-complete rtorrent-cli get progress" # Progress on standard error: auto, bar, plain, none
     --quiet(-q)               # Show errors alone
     --verbose(-v)             # Say more: causes of errors, then what the engine does (-vv, -vvv)
+    --log: path               # Write a log to this file (with -v more of it)
     --color: string@"nu-complete rtorrent-cli get color" # Colours: auto, always, never
     --state-dir: directory    # Where resume data is kept, or none [default: the platform's state folder]
+    --config: path            # Read this configuration file, or none [default: the platform's, see `config path`]
+    --profile: string         # Use the configuration's [profile.NAME]
     --help(-h)                # Print help
     ...sources: path          # Magnet link, .torrent file, its URL, `-` for standard input, or info hash
   ]
@@ -127,6 +179,8 @@ module completions {
     --peer: string            # Call this peer too
     --tracker: string         # Announce to this tracker too
     --no-trackers             # Ignore the source's own trackers
+    --header(-H): string      # Send this header when a .torrent is fetched from its URL
+    --user-agent: string      # What HTTP servers and peers are told to be the client
     --max-peers: string       # Connections an item, at most
     --memory: string          # Buffers of the whole run, at most
     --no-dht                  # Do not use the DHT
@@ -140,8 +194,11 @@ module completions {
     --progress: string@"nu-complete rtorrent-cli info progress" # Progress on standard error: auto, bar, plain, none
     --quiet(-q)               # Show errors alone
     --verbose(-v)             # Say more: causes of errors, then what the engine does (-vv, -vvv)
+    --log: path               # Write a log to this file (with -v more of it)
     --color: string@"nu-complete rtorrent-cli info color" # Colours: auto, always, never
     --state-dir: directory    # Where resume data is kept, or none [default: the platform's state folder]
+    --config: path            # Read this configuration file, or none [default: the platform's, see `config path`]
+    --profile: string         # Use the configuration's [profile.NAME]
     --help(-h)                # Print help
     source: path              # Magnet link, .torrent file, its URL, `-` for standard input, or info hash
   ]
@@ -156,14 +213,17 @@ module completions {
 
   # Check data on disk against a torrent
   export extern "rtorrent-cli verify" [
-    --select(-s): string      # Only these: indices (1-5,8), globs ('**/*.mkv'), ext:mkv,srt, size>100M, re:..., folder/
+    --select(-s): string      # Only these: numbers (1-5,8), globs ('**/*.mkv'), ext:mkv,srt, size>100M, re:..., folder/
     --exclude(-x): string     # All but these
     --json                    # One JSON object a line on standard output
     --progress: string@"nu-complete rtorrent-cli verify progress" # Progress on standard error: auto, bar, plain, none
     --quiet(-q)               # Show errors alone
     --verbose(-v)             # Say more: causes of errors, then what the engine does (-vv, -vvv)
+    --log: path               # Write a log to this file (with -v more of it)
     --color: string@"nu-complete rtorrent-cli verify color" # Colours: auto, always, never
     --state-dir: directory    # Where resume data is kept, or none [default: the platform's state folder]
+    --config: path            # Read this configuration file, or none [default: the platform's, see `config path`]
+    --profile: string         # Use the configuration's [profile.NAME]
     --help(-h)                # Print help
     source: path              # The .torrent: a file, its URL, or `-` for standard input
     path?: path               # The folder that `get -d` would have had, or the file or top folder itself
@@ -194,6 +254,8 @@ module completions {
     --peer: string            # Call this peer too
     --tracker: string         # Announce to this tracker too
     --no-trackers             # Ignore the source's own trackers
+    --header(-H): string      # Send this header when a .torrent is fetched from its URL
+    --user-agent: string      # What HTTP servers and peers are told to be the client
     --max-peers: string       # Connections an item, at most
     --memory: string          # Buffers of the whole run, at most
     --no-dht                  # Do not use the DHT
@@ -206,8 +268,11 @@ module completions {
     --progress: string@"nu-complete rtorrent-cli seed progress" # Progress on standard error: auto, bar, plain, none
     --quiet(-q)               # Show errors alone
     --verbose(-v)             # Say more: causes of errors, then what the engine does (-vv, -vvv)
+    --log: path               # Write a log to this file (with -v more of it)
     --color: string@"nu-complete rtorrent-cli seed color" # Colours: auto, always, never
     --state-dir: directory    # Where resume data is kept, or none [default: the platform's state folder]
+    --config: path            # Read this configuration file, or none [default: the platform's, see `config path`]
+    --profile: string         # Use the configuration's [profile.NAME]
     --help(-h)                # Print help
     source: path              # The .torrent: a file, its URL, or `-` for standard input
     path?: path               # The folder that `get -d` would have had, or the file or top folder itself
@@ -230,8 +295,56 @@ module completions {
     --progress: string@"nu-complete rtorrent-cli doctor progress" # Progress on standard error: auto, bar, plain, none
     --quiet(-q)               # Show errors alone
     --verbose(-v)             # Say more: causes of errors, then what the engine does (-vv, -vvv)
+    --log: path               # Write a log to this file (with -v more of it)
     --color: string@"nu-complete rtorrent-cli doctor color" # Colours: auto, always, never
     --state-dir: directory    # Where resume data is kept, or none [default: the platform's state folder]
+    --config: path            # Read this configuration file, or none [default: the platform's, see `config path`]
+    --profile: string         # Use the configuration's [profile.NAME]
+    --help(-h)                # Print help
+  ]
+
+  # Show the downloads that the state folder knows
+  export extern "rtorrent-cli ls" [
+    --unfinished(-u)          # Only those that are not complete
+    --json                    # One JSON object a line
+    --state-dir: directory    # Where resume data is kept, or none [default: the platform's state folder]
+    --config: path            # Read this configuration file, or none [default: the platform's, see `config path`]
+    --profile: string         # Use the configuration's [profile.NAME]
+    --help(-h)                # Print help
+  ]
+
+  # Forget a download; its files stay
+  export extern "rtorrent-cli rm" [
+    --complete                # All that are complete
+    --gone                    # All of which nothing is on disk any more
+    --state-dir: directory    # Where resume data is kept, or none [default: the platform's state folder]
+    --config: path            # Read this configuration file, or none [default: the platform's, see `config path`]
+    --profile: string         # Use the configuration's [profile.NAME]
+    --help(-h)                # Print help
+    ...which: string          # Info hash, its beginning, or name, as `ls` shows them
+  ]
+
+  # Show the configuration and where it comes from
+  export extern "rtorrent-cli config" [
+    --help(-h)                # Print help
+  ]
+
+  # Where the configuration file is, or would be
+  export extern "rtorrent-cli config path" [
+    --config: path            # This file instead of the platform's
+    --help(-h)                # Print help
+  ]
+
+  # Every flag that can be configured, its value, and where that comes from
+  export extern "rtorrent-cli config show" [
+    --json                    # One JSON object a flag
+    --config: path            # This file instead of the platform's
+    --profile: string         # With this profile
+    --help(-h)                # Print help
+  ]
+
+  # Print the JSON Schema of the events of --json
+  export extern "rtorrent-cli schema" [
     --help(-h)                # Print help
   ]
 

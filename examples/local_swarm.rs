@@ -22,7 +22,6 @@ use anyhow::{Context, Result, bail, ensure};
 use rtorrent_cli::base::hash::sha1;
 use rtorrent_cli::base::magnet::Magnet;
 use rtorrent_cli::base::metainfo::{self, Metainfo};
-use rtorrent_cli::base::selection::Selection;
 use rtorrent_cli::base::size::parse_size;
 use rtorrent_cli::cli;
 use rtorrent_cli::engine::{CheckMode, Engine, EngineSettings, Goal, Item, ItemSource};
@@ -149,20 +148,8 @@ async fn serve(info: Vec<u8>, shared: PathBuf) -> Result<(Swarm, TrackerServer, 
     for _ in 0..SEEDERS {
         let settings = EngineSettings { dht: false, pex: false, lsd: false, ..EngineSettings::default() };
         let mut engine = Engine::start(settings).await?;
-        engine.add(Item {
-            source: ItemSource::Torrent(metainfo.clone()),
-            goal: Goal::Seed { ratio: None, time: None },
-            dir: shared.clone(),
-            name: None,
-            selection: Selection::default(),
-            check: CheckMode::Full,
-            overwrite: false,
-            trackers: Vec::new(),
-            no_trackers: false,
-            peers: Vec::new(),
-            metadata_timeout: None,
-            stall_timeout: None,
-        });
+        let (source, goal) = (ItemSource::Torrent(metainfo.clone()), Goal::Seed { ratio: None, time: None });
+        engine.add(Item { check: CheckMode::Full, ..Item::new(source, goal, shared.clone()) });
         engines.push(engine);
     }
     let patience = Instant::now() + Duration::from_secs(120);

@@ -15,7 +15,6 @@ use dht_net::DhtNet;
 use make_torrent::{Made, noise};
 use rtorrent_cli::base::id::{InfoHashV1, PeerId, TorrentId};
 use rtorrent_cli::base::metainfo::Metainfo;
-use rtorrent_cli::base::selection::Selection;
 use rtorrent_cli::engine::{CheckMode, Engine, EngineSettings, Goal, Item, ItemSource};
 use rtorrent_cli::proto::dht::krpc::Message;
 use rtorrent_cli::proto::wire::{Handshake, Reserved};
@@ -30,20 +29,8 @@ fn made() -> Made {
 }
 
 fn item(made: &Made, goal: Goal, dir: &Path) -> Item {
-    Item {
-        source: ItemSource::Torrent(Arc::new(Metainfo::parse(&made.bytes).unwrap())),
-        goal,
-        dir: dir.to_owned(),
-        name: None,
-        selection: Selection::default(),
-        check: CheckMode::Full,
-        overwrite: false,
-        trackers: Vec::new(),
-        no_trackers: false,
-        peers: Vec::new(),
-        metadata_timeout: None,
-        stall_timeout: None,
-    }
+    let source = ItemSource::Torrent(Arc::new(Metainfo::parse(&made.bytes).unwrap()));
+    Item { check: CheckMode::Full, ..Item::new(source, goal, dir.to_owned()) }
 }
 
 async fn engine(bootstrap: String) -> Engine {

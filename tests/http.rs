@@ -149,7 +149,7 @@ async fn a_torrent_a_magnet_or_a_word_about_what_it_is() {
         })
     })
     .await;
-    let fetch = async |path: &str| client().fetch_torrent(&server.url(path)).await;
+    let fetch = async |path: &str| client().fetch_torrent(&server.url(path), &[]).await;
     assert_eq!(fetch("/torrent").await, Ok(Fetched::Torrent(b"d4:infodee".to_vec())));
     assert_eq!(fetch("/magnet").await, Ok(Fetched::Magnet("magnet:?xt=urn:btih:0123".into())));
     assert_eq!(fetch("/page").await, Err(FetchError::WebPage));

@@ -2,7 +2,7 @@
 //!
 //! | pattern | the files |
 //! |---|---|
-//! | `1-5,8`, `7-` | by their place in the torrent, from 1, padding counted |
+//! | `1-5,8`, `7-` | by their number in `info`: from 1, padding not counted |
 //! | `ext:mkv,srt` | by extension |
 //! | `size>100M`, `size<=10K` | by size |
 //! | `re:S0[12]E` | whose path matches somewhere |
@@ -13,6 +13,7 @@
 //! `re:`.
 
 use std::fmt;
+use std::sync::Arc;
 
 use globset::{GlobBuilder, GlobMatcher};
 use regex::Regex;
@@ -27,6 +28,8 @@ pub struct Selection {
     exclude: Vec<Pattern>,
     /// From a link, from 0, inclusive.
     so: Vec<(u32, u32)>,
+    /// One answer a file, in the place of all patterns.
+    picked: Option<Arc<[bool]>>,
 }
 
 /// What is wrong with a selection. The user mends it.
@@ -65,7 +68,12 @@ impl Selection {
     /// [`SelectionError::BadPattern`] for the first pattern that can't be read.
     pub fn parse(select: &[String], exclude: &[String]) -> Result<Selection, SelectionError> {
         let patterns = |texts: &[String]| texts.iter().map(|text| Pattern::parse(text)).collect::<Result<Vec<_>, _>>();
-        Ok(Selection { select: patterns(select)?, exclude: patterns(exclude)?, so: Vec::new() })
+        Ok(Selection { select: patterns(select)?, exclude: patterns(exclude)?, ..Selection::default() })
+    }
+
+    /// Exactly these files, one answer for each of `Info::files`.
+    pub fn picked(files: impl Into<Arc<[bool]>>) -> Selection {
+        Selection { picked: Some(files.into()), ..Selection::default() }
     }
 
     /// With the files that a link asks for (BEP 53): they count where no pattern selects anything else.
@@ -76,7 +84,7 @@ impl Selection {
 
     /// True if every torrent is wanted whole.
     pub fn is_all(&self) -> bool {
-        self.select.is_empty() && self.exclude.is_empty() && self.so.is_empty()
+        self.select.is_empty() && self.exclude.is_empty() && self.so.is_empty() && self.picked.is_none()
     }
 
     /// One answer for each of `info.files`; padding is never wanted.
@@ -85,6 +93,11 @@ impl Selection {
     /// [`SelectionError::NothingMatches`] if no file is wanted.
     pub fn apply(&self, info: &Info) -> Result<Vec<bool>, SelectionError> {
         let mut wanted = match (&self.select[..], &self.so[..]) {
+            _ if self.picked.is_some() => {
+                let mut wanted = self.picked.as_deref().unwrap_or_default().to_vec();
+                wanted.resize(info.files.len(), false);
+                wanted
+            }
             ([], []) => vec![true; info.files.len()],
             ([], so) => in_ranges(so.iter().map(|&(first, last)| (first as usize, last as usize)), info.files.len()),
             (select, _) => any_matches(select, info),
@@ -104,13 +117,13 @@ impl NothingMatches {
     const MAX_LISTED: usize = 100;
 
     fn of(info: &Info) -> Self {
-        let listed = |(index, file): (usize, &super::metainfo::FileEntry)| Listed {
-            index: index + 1,
+        let listed = |(n, (_, file)): (usize, (usize, &super::metainfo::FileEntry))| Listed {
+            index: n + 1,
             path: file.path.to_string(),
             length: file.length,
         };
         NothingMatches {
-            files: info.stored_files().take(Self::MAX_LISTED).map(listed).collect(),
+            files: info.stored_files().enumerate().take(Self::MAX_LISTED).map(listed).collect(),
             total: info.stored_files().count(),
         }
     }
@@ -229,7 +242,10 @@ fn any_matches(patterns: &[Pattern], info: &Info) -> Vec<bool> {
         Pattern::Places(ranges) => Some(ranges),
         _ => None,
     });
-    let mut matches = in_ranges(places.flatten().copied(), info.files.len());
+    // Numbers are those that people are shown, where padding has none.
+    let mut matches = vec![false; info.files.len()];
+    let numbered = in_ranges(places.flatten().copied(), info.stored_files().count());
+    info.stored_files().zip(numbered).for_each(|((index, _), matched)| matches[index] = matched);
     if patterns.iter().all(|pattern| matches!(pattern, Pattern::Places(_))) {
         return matches;
     }
@@ -384,11 +400,11 @@ mod tests {
 
     #[test]
     fn by_place() {
-        assert_eq!(pick(&["1-2,6"], &[]), [1, 2, 6]);
-        assert_eq!(pick(&["5-"], &[]), [5, 6, 7]);
-        assert_eq!(pick(&[" 2 , 3-4 "], &[]), [2, 4], "padding is never wanted");
-        assert_eq!(pick(&["6-99999999"], &[]), [6, 7]);
-        assert_eq!(pick(&["3"], &[]), NONE);
+        assert_eq!(pick(&["1-2,6"], &[]), [1, 2, 7]);
+        assert_eq!(pick(&["5-"], &[]), [6, 7]);
+        assert_eq!(pick(&[" 2 , 3-4 "], &[]), [2, 4, 5], "padding has no number");
+        assert_eq!(pick(&["6-99999999"], &[]), [7]);
+        assert_eq!(pick(&["3"], &[]), [4]);
         assert_eq!(pick(&["99"], &[]), NONE);
     }
 
@@ -454,9 +470,15 @@ mod tests {
         assert_eq!(places(Selection::default().with_so(&so).apply(&season())), [1, 4, 5]);
         let excluding = Selection::parse(&[], &["1".to_owned()]).unwrap().with_so(&so);
         assert_eq!(places(excluding.apply(&season())), [4, 5]);
-        let selecting = Selection::parse(&["7".to_owned()], &[]).unwrap().with_so(&so);
+        let selecting = Selection::parse(&["6".to_owned()], &[]).unwrap().with_so(&so);
         assert_eq!(places(selecting.apply(&season())), [7]);
         assert_eq!(places(Selection::default().with_so(&[(99, 100)]).apply(&season())), NONE);
+    }
+
+    #[test]
+    fn what_was_picked_is_taken_as_it_is_but_for_padding() {
+        assert_eq!(places(Selection::picked([false, true, true, true]).apply(&season())), [2, 4]);
+        assert_eq!(places(Selection::picked([false; 7]).apply(&season())), NONE);
     }
 
     #[test]
@@ -469,7 +491,7 @@ mod tests {
             ),
             "{text}"
         );
-        assert!(!text.contains(".pad") && text.ends_with("     7  top/2024.txt (0 bytes)"), "{text}");
+        assert!(!text.contains(".pad") && text.ends_with("     6  top/2024.txt (0 bytes)"), "{text}");
         let many: Vec<_> = (0..500).map(|n| (1, format!("f{n}"))).collect();
         let many: Vec<_> = many.iter().map(|(size, path)| (*size, &path[..])).collect();
         let text = Selection::parse(&["x".to_owned()], &[]).unwrap().apply(&torrent(&many)).unwrap_err().to_string();

@@ -2,6 +2,7 @@
 //!
 //! The display samples the items it is given; it never asks for a moment more often than it can be seen.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
@@ -29,6 +30,9 @@ impl From<ReaderGone> for Exit {
     }
 }
 
+/// The target of log lines that say what people have been told already.
+pub const TOLD: &str = "rtorrent_cli::told";
+
 /// The output of one run.
 #[derive(Debug)]
 pub struct Display {
@@ -40,6 +44,8 @@ pub struct Display {
     watched: HashMap<ItemKey, Watched>,
     next_json: Option<Instant>,
     next_plain: Option<Instant>,
+    /// Lines that wait until the terminal is free again.
+    held_back: RefCell<Option<Vec<String>>>,
     /// Whether anything changed at the last look; a still picture is drawn less often.
     lively: bool,
 }
@@ -92,6 +98,7 @@ impl Display {
             watched: HashMap::new(),
             next_json: None,
             next_plain: None,
+            held_back: RefCell::new(None),
             lively: true,
         }
     }
@@ -135,6 +142,7 @@ impl Display {
             self.next_plain = Some(now + plain::EVERY);
         }
         match &self.mode {
+            Mode::Bars(_) if self.held_back.borrow().is_some() => {}
             Mode::Bars(bars) => bars.draw(&rows, waiting, over),
             Mode::Plain if plain_due && !first_plain => rows.iter().for_each(|row| self.note(&plain::line(row))),
             Mode::Plain | Mode::Silent => {}
@@ -242,6 +250,25 @@ impl Display {
         self.print(&format!("{}: {}", self.screen.bad("error"), lines.join("\n")));
     }
 
+    /// Lets nothing be drawn while somebody else has the terminal; what is said meanwhile follows.
+    pub fn hold_back(&self, hold: bool) {
+        if hold {
+            self.clear();
+        }
+        let lines = if hold { self.held_back.replace(Some(Vec::new())) } else { self.held_back.take() };
+        lines.unwrap_or_default().iter().for_each(|line| self.print(line));
+    }
+
+    /// Whether a person watches on a terminal.
+    pub fn is_terminal(&self) -> bool {
+        matches!(self.mode, Mode::Bars(_))
+    }
+
+    /// How wide it is.
+    pub fn columns(&self) -> usize {
+        self.screen.size().0
+    }
+
     /// Takes what moves off the terminal.
     pub fn clear(&self) {
         if let Mode::Bars(bars) = &self.mode {
@@ -258,6 +285,11 @@ impl Display {
     }
 
     fn print(&self, line: &str) {
+        if let Some(held_back) = &mut *self.held_back.borrow_mut() {
+            held_back.push(line.to_owned());
+            return;
+        }
+        tracing::info!(target: TOLD, "{line}");
         self.above(|| print_error(line.as_bytes()));
     }
 

@@ -25,7 +25,10 @@ const SLOW_DISK: u64 = 20 << 20;
 pub fn run(args: &DoctorArgs) -> Exit {
     // Its one JSON object says all; there are no events beside it.
     let display = Display::new(&OutputArgs { json: false, ..args.output.clone() });
-    settings::start_logging(args.output.verbose, &display);
+    if let Err(problem) = settings::start_logging(&args.output, &display) {
+        display.problem(&problem);
+        return problem.exit;
+    }
     let finished = runtime::block_on(async {
         let mut signals = Signals::listen()?;
         tokio::select! {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::error::Problem;
 use super::json::Totals;
 use super::size_time::{elapsed, size};
-use super::text::{command_line, count, escape};
+use super::text::{clip, command_line, count, escape, fit, width};
 use crate::engine::{Failure, FailureKind, Progress};
 
 /// `NAME, 4.5 GiB in 3m12s, 24.1 MiB/s`, or that it was there already.
@@ -24,13 +24,55 @@ pub fn complete_text(name: &str, progress: &Progress, since: Option<Instant>) ->
 /// `3 of 5 complete, 1 failed, 1 unfinished; 12.0 GiB in 3m12s`.
 pub fn summary_text(totals: &Totals) -> String {
     let mut text = format!("{} of {} complete", totals.complete, count(totals.items as u64, "item"));
-    for (number, word) in [(totals.failed, "failed"), (totals.unfinished, "unfinished")] {
+    for (number, word) in [(totals.failed, "failed"), (totals.unfinished, "unfinished"), (totals.skipped, "skipped")] {
         if number > 0 {
             text += &format!(", {number} {word}");
         }
     }
     let took = Duration::try_from_secs_f64(totals.seconds).unwrap_or_default();
     text + &format!("; {} in {}", size(totals.downloaded), elapsed(took))
+}
+
+/// One item as the table in the end shows it.
+#[derive(Clone, Debug, Default)]
+pub struct Ending {
+    pub word: &'static str,
+    pub name: String,
+    /// There and verified.
+    pub bytes: u64,
+    /// Received in this run.
+    pub downloaded: u64,
+    pub took: Duration,
+    /// What it failed for.
+    pub why: Option<String>,
+}
+
+/// What came of each item, a line each, at most `columns - 1` wide.
+pub fn summary_table(endings: &[Ending], columns: usize) -> Vec<String> {
+    let word_columns = endings.iter().map(|ending| ending.word.len()).max().unwrap_or(0);
+    let line = |ending: &Ending| {
+        let bytes = if ending.bytes > 0 { size(ending.bytes) } else { "-".to_owned() };
+        let seconds = ending.took.as_secs_f64();
+        let rate = match ending.downloaded {
+            0 => "-".to_owned(),
+            bytes => format!("{}/s", size((bytes as f64 / seconds.max(0.001)) as u64)),
+        };
+        let start = format!("{:word_columns$}  {bytes:>9}  {rate:>11}  ", ending.word);
+        let why = ending.why.as_deref().map(escape).map(|why| why.into_owned());
+        let name = escape(&ending.name);
+        // The reason mostly begins with the name.
+        let text = match why {
+            Some(why) if why.contains(&*name) => why,
+            Some(why) => format!("{name}: {why}"),
+            None => name.into_owned(),
+        };
+        let room = columns.saturating_sub(1);
+        match room.checked_sub(width(&start)).filter(|room| *room >= 10) {
+            Some(room) => format!("{start}{}", fit(&text, room)),
+            None => clip(&format!("{:word_columns$}  {text}", ending.word), room).into_owned(),
+        }
+    };
+    endings.iter().map(line).collect()
 }
 
 /// The same command line once more.
@@ -71,4 +113,34 @@ pub fn problem(failure: &Failure) -> Problem {
     };
     let (word, hint) = advice;
     if failure.message.contains(word) { problem } else { problem.hint(hint) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_has_a_line_an_item_at_any_width() {
+        let done = Ending {
+            word: "done",
+            name: "debian-12.5.0-amd64-netinst.iso".into(),
+            bytes: 4 << 30,
+            downloaded: 1 << 30,
+            took: Duration::from_secs(64),
+            ..Ending::default()
+        };
+        let why = Some("a\u{1b}[2J.torrent: not a torrent".to_owned());
+        let failed = Ending { word: "failed", name: "a\u{1b}[2J.torrent".into(), why, ..Ending::default() };
+        assert_eq!(
+            summary_table(&[done.clone(), failed.clone()], 100),
+            [
+                "done      4.0 GiB   16.0 MiB/s  debian-12.5.0-amd64-netinst.iso",
+                "failed          -            -  a\\u{1b}[2J.torrent: not a torrent",
+            ]
+        );
+        for columns in 0..120 {
+            let lines = summary_table(&[done.clone(), failed.clone()], columns);
+            assert!(lines.iter().all(|line| width(line) < columns.max(1)), "{columns}: {lines:?}");
+        }
+    }
 }

@@ -160,7 +160,7 @@ impl Facts {
         row("magnet", &self.magnet().to_string());
         if let Some(info) = &self.info {
             lines.push(String::new());
-            lines.extend(tree(info));
+            lines.extend(tree(info, None));
         }
         lines
     }
@@ -172,20 +172,27 @@ fn ranges(select: &[(u32, u32)]) -> String {
     select.iter().map(range).collect::<Vec<_>>().join(",")
 }
 
-/// The files with index and size, folders as they come; one line each.
-pub fn tree(info: &Info) -> Vec<String> {
+/// The files with index and size, folders as they come; one line each. With `selected`, one answer for each of
+/// `Info::files`, those that are selected have a mark.
+pub fn tree(info: &Info, selected: Option<&[bool]>) -> Vec<String> {
+    let mark = |at: Option<usize>| match selected {
+        None => "",
+        Some(selected) if at.is_some_and(|at| selected.get(at) == Some(&true)) => "* ",
+        Some(_) => "  ",
+    };
     let digits = info.stored_files().count().to_string().len();
     let mut lines = Vec::new();
     let mut open: Vec<String> = Vec::new();
-    for (n, (_, file)) in info.stored_files().enumerate() {
+    for (n, (at, file)) in info.stored_files().enumerate() {
         let parts: Vec<String> = parts(file.path.as_path());
         let (name, folders) = parts.split_last().expect("a path has a name");
         let shared = open.iter().zip(folders).take_while(|(a, b)| a == b).count();
         for (depth, folder) in folders.iter().enumerate().skip(shared) {
-            lines.push(format!("{:digits$}  {:>9}  {}{folder}/", "", "", "  ".repeat(depth)));
+            lines.push(format!("{}{:digits$}  {:>9}  {}{folder}/", mark(None), "", "", "  ".repeat(depth)));
         }
         open = folders.to_vec();
-        lines.push(format!("{:digits$}  {:>9}  {}{name}", n + 1, size(file.length), "  ".repeat(folders.len())));
+        let (mark, size) = (mark(Some(at)), size(file.length));
+        lines.push(format!("{mark}{:digits$}  {size:>9}  {}{name}", n + 1, "  ".repeat(folders.len())));
     }
     lines
 }
@@ -215,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_tree_names_each_folder_once_and_counts_from_one() {
-        let lines = tree(&metainfo().info);
+        let lines = tree(&metainfo().info, None);
         assert_eq!(
             lines,
             [

@@ -1,27 +1,30 @@
 //! `get SRC...`: from what a person typed to items for the engine, and back to an exit code.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::time::Instant;
 
+use super::archive::Archive;
 use super::args::GetArgs;
 use super::display::Display;
 use super::error::Problem;
 use super::exit::Exit;
-use super::run::{self, Job, Limits};
+use super::hooks::Hooks;
+use super::item_args::ItemArgs;
+use super::run::{self, Job, Options, Pending};
 use super::signals::Signals;
 use super::source::{self, Given};
-use super::{fetch, runtime, settings};
-use crate::base::id::TorrentId;
+use super::sources::{self, Kept, Source};
+use super::{look, pick, runtime, settings};
 use crate::base::selection::{Selection, SelectionError};
-use crate::engine::{Goal, Item, ItemKey, ItemSource};
+use crate::engine::{Goal, Item, ItemSource, Order};
 
-/// Does the command; `line` is what was typed.
-pub fn run(args: &GetArgs, line: Vec<String>) -> Exit {
+/// Does the command; `line` is what was typed, `item_args` makes the flags of one item.
+pub fn run(args: &GetArgs, item_args: &ItemArgs, line: Vec<String>) -> Exit {
     let started = Instant::now();
     let mut display = Display::new(&args.output);
-    settings::start_logging(args.output.verbose, &display);
-    let finished = check_flags(args).and_then(|selection| work(args, line, selection, &mut display, started));
+    let finished = settings::start_logging(&args.output, &display)
+        .and_then(|()| check_flags(args))
+        .and_then(|()| work(args, item_args, line, &mut display, started));
     display.clear();
     finished.unwrap_or_else(|problem| {
         let _ = display.json_problem(None, None, &problem);
@@ -32,58 +35,83 @@ pub fn run(args: &GetArgs, line: Vec<String>) -> Exit {
 
 fn work(
     args: &GetArgs,
+    item_args: &ItemArgs,
     line: Vec<String>,
-    selection: Selection,
     display: &mut Display,
     started: Instant,
 ) -> Result<Exit, Problem> {
-    let mut sources = read_sources(args, display);
+    let looks = args.look.list || args.look.dry_run;
+    let sources = sources::read(args, item_args, display)?;
+    if sources.is_empty() {
+        display.note("nothing to do: no source was given");
+        return Ok(Exit::Success);
+    }
+    if args.look.interactive {
+        pick::possible()?;
+    }
+    let archive = args.batch.archive.as_deref().map(Archive::open).transpose()?;
+    let jobs = sources.into_iter().map(|source| job(source, looks)).collect();
     runtime::block_on(async {
         let mut signals = Signals::listen()?;
         let engine = settings::engine(&args.network, &args.state);
-        // Sources that are at fault are told of before anything is begun.
-        let jobs = match fetch::fetch_all(&mut sources, &engine.user_agent, &mut signals).await {
-            Ok(()) => jobs(args, sources, &selection, display),
-            Err(signal) => return Ok(Exit::Signal(signal)),
-        };
-        let limits = Limits {
-            jobs: args.jobs as usize,
+        let state_dir = engine.state_dir.clone();
+        let options = Options {
+            jobs: args.batch.jobs as usize,
             stop_at: args.limits.max_time.0.and_then(|limit| started.checked_add(limit)),
-            line,
+            line: if args.batch.resume || !reads_standard_input(args) { line } else { Vec::new() },
+            fail_fast: args.batch.fail_fast,
+            interactive: args.look.interactive,
+            sum_up: !looks,
+            archive,
+            session: args.batch.save_session.clone().filter(|_| !looks),
+            hooks: if looks { Hooks::default() } else { Hooks::new(&args.hooks) },
+            headers: args.network.headers.clone(),
+            ..Options::one(&engine)
         };
-        let ended = run::run(engine, jobs, limits, started, display, &mut signals).await?;
+        let ended = run::run(engine, jobs, options, started, display, &mut signals).await?;
+        if looks {
+            let planned = args.look.dry_run;
+            return look::show(ended, planned, state_dir.as_deref(), started, display);
+        }
         Ok(ended.exit)
     })
 }
 
-/// A source of the command line on its way to an item.
-#[derive(Debug)]
-pub struct Source {
-    pub key: ItemKey,
-    /// As it was typed, fit to print.
-    pub text: String,
-    pub given: Result<Given, Problem>,
+/// Whether the same command line would not find the same sources again.
+fn reads_standard_input(args: &GetArgs) -> bool {
+    args.batch.input_file.as_deref() == Some(Path::new("-")) || args.sources.iter().any(|source| source == "-")
 }
 
 /// What is wrong with the flags whatever the sources are.
-fn check_flags(args: &GetArgs) -> Result<Selection, Problem> {
+fn check_flags(args: &GetArgs) -> Result<(), Problem> {
     let usage = |message: &str| Err(Problem::new(Exit::Usage, message));
-    let standard_input = args.sources.iter().filter(|source| *source == "-").count();
+    let in_file = args.batch.input_file.as_deref() == Some(Path::new("-"));
+    let standard_input = args.sources.iter().filter(|source| *source == "-").count() + usize::from(in_file);
+    let many = args.sources.len() > 1 || args.batch.input_file.is_some() || args.batch.resume;
     match args.target.name.as_deref() {
-        _ if standard_input > 1 => return usage("standard input (-) holds one torrent; name it once"),
-        None => {}
+        _ if standard_input > 1 => return usage("standard input (-) can be read once; name it once"),
         Some("-") => return usage("-o -: this version does not write to standard output; leave it out or give a name"),
-        Some(_) if args.sources.len() > 1 => return usage("-o names one download, but there are several sources"),
+        Some(_) if many => return usage("-o names one download, but there are several sources"),
+        _ => {}
+    }
+    check_item(args)?;
+    Selection::parse(&args.choice.select, &args.choice.exclude)
+        .map(drop)
+        .map_err(|error| Problem::new(Exit::Usage, error.to_string()))
+}
+
+/// What is wrong with the flags of an item.
+fn check_item(args: &GetArgs) -> Result<(), Problem> {
+    let usage = |message: &str| Err(Problem::new(Exit::Usage, message));
+    match args.target.name.as_deref() {
         Some(name) if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']) => {
             return usage("-o is the name of a file or folder; the folder it goes to is -d");
         }
         #[cfg(windows)]
         Some(name) if name.contains('\\') => return usage("-o is a name; the folder it goes to is -d"),
-        Some(_) => {}
+        _ => {}
     }
-    check_dir(&args.target.dir)?;
-    Selection::parse(&args.choice.select, &args.choice.exclude)
-        .map_err(|error| Problem::new(Exit::Usage, error.to_string()))
+    check_dir(&args.target.dir)
 }
 
 /// A folder, or nothing where one can be made.
@@ -96,69 +124,59 @@ fn check_dir(dir: &Path) -> Result<(), Problem> {
     }
 }
 
-fn read_sources(args: &GetArgs, display: &Display) -> Vec<Source> {
-    let mut sources = Vec::with_capacity(args.sources.len());
-    for (key, source) in (1..).map(ItemKey).zip(&args.sources) {
-        let text = source::shown(&source.to_string_lossy());
-        let given = Given::read(source);
-        if let (Ok(_), Some(note)) = (&given, source::cut_by_the_shell(source)) {
-            display.note(&format!("note: {note}"));
-        }
-        sources.push(Source { key, text, given });
-    }
-    sources
+/// A source on its way to the engine; with `looks` no farther than its metadata.
+fn job(source: Source, looks: bool) -> Job {
+    let Source { key, text, entry, given, args, kept } = source;
+    let make = move |given: Given, args: &GetArgs| -> Result<Item, Problem> {
+        let source = given.into_item_source().ok_or_else(|| Problem::new(Exit::Network, "a URL led to a URL"))?;
+        item(args, source, kept, looks)
+    };
+    let pending = match (given, args) {
+        (Err(problem), _) | (_, Err(problem)) => Pending::Wrong(problem),
+        (Ok(Given::Url(url)), Ok(args)) => Pending::Url(url, Box::new(move |given| make(given, &args))),
+        (Ok(given), Ok(args)) => make(given, &args).map_or_else(Pending::Wrong, |item| Pending::Item(Box::new(item))),
+    };
+    Job { key, text, entry, pending }
 }
 
-/// Items of the sources that are in order; a torrent that was named twice is one item.
-fn jobs(args: &GetArgs, sources: Vec<Source>, selection: &Selection, display: &Display) -> Vec<Job> {
-    let mut jobs: Vec<Job> = Vec::with_capacity(sources.len());
-    let mut seen: HashMap<TorrentId, usize> = HashMap::new();
-    for Source { key, text, given } in sources {
-        let given = given.and_then(|given| given.into_item_source().ok_or_else(|| not_fetched(&text)));
-        let twin = given.as_ref().ok().and_then(|source| seen.get(&source::id(source)).copied());
-        match (twin, given) {
-            (Some(twin), Ok(source)) => {
-                let first: &mut Job = &mut jobs[twin];
-                display.note(&format!("note: {text} is the same torrent as {}; taken once", first.text));
-                first.learn(&source);
-            }
-            (_, given) => {
-                let item = given.and_then(|source| item(args, source, selection));
-                if let Ok(item) = &item {
-                    seen.insert(source::id(&item.source), jobs.len());
-                }
-                jobs.push(Job { key, text, item });
-            }
+/// The item that `args` make of a source; `kept` is what an earlier run knew of it.
+fn item(args: &GetArgs, source: ItemSource, kept: Option<Kept>, looks: bool) -> Result<Item, Problem> {
+    check_item(args)?;
+    let patterns = Selection::parse(&args.choice.select, &args.choice.exclude)
+        .map_err(|error| Problem::new(Exit::Usage, error.to_string()))?;
+    let mut dir = args.target.dir.clone();
+    let mut name = args.target.name.clone();
+    let selection = match (&source, kept) {
+        (_, Some(kept)) => {
+            (dir, name) = (kept.dir, kept.name);
+            Selection::picked(kept.selected)
         }
-    }
-    jobs
-}
-
-fn not_fetched(text: &str) -> Problem {
-    Problem::new(Exit::Network, format!("{text}: not fetched"))
-}
-
-fn item(args: &GetArgs, source: ItemSource, selection: &Selection) -> Result<Item, Problem> {
-    let selection = match &source {
-        ItemSource::Torrent(metainfo) => {
-            selection.apply(&metainfo.info).map_err(|error| nothing_selected(&source, error))?;
-            selection.clone()
+        (ItemSource::Torrent(metainfo), None) => {
+            patterns.apply(&metainfo.info).map_err(|error| nothing_selected(&source, error))?;
+            patterns
         }
-        ItemSource::Magnet(magnet) => selection.clone().with_so(&magnet.select),
+        (ItemSource::Magnet(magnet), None) => patterns.with_so(&magnet.select),
+    };
+    let goal = match looks {
+        true => Goal::Metadata,
+        false => Goal::Download { seed_ratio: args.goals.seed_ratio, seed_time: args.goals.seed_time },
     };
     Ok(Item {
-        source,
-        goal: Goal::Download { seed_ratio: args.goals.seed_ratio, seed_time: args.goals.seed_time },
-        dir: args.target.dir.clone(),
-        name: args.target.name.clone(),
+        name,
         selection,
         check: args.target.check.into(),
         overwrite: args.target.overwrite,
+        part: !args.target.no_part,
+        allocate: args.target.allocate.into(),
+        check_space: !args.target.no_space_check,
+        order: Order { sequential: args.target.sequential, first_last: args.target.first_last },
+        upload: !args.no_upload,
         trackers: args.network.trackers.clone(),
         no_trackers: args.network.no_trackers,
         peers: args.network.peers.clone(),
         metadata_timeout: args.limits.metadata_timeout.0,
         stall_timeout: args.limits.stall_timeout.0,
+        ..Item::new(source, goal, dir)
     })
 }
 

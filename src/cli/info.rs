@@ -8,26 +8,27 @@ use super::display::{Display, print_result};
 use super::error::{Problem, file_problem};
 use super::exit::Exit;
 use super::facts::Facts;
-use super::run::{self, Job, Limits};
+use super::input_file::Entry;
+use super::run::{self, Job, Options, Pending};
 use super::scrape;
 use super::signals::Signals;
 use super::source::{self, Given};
 use super::{fetch, runtime, settings};
 use crate::base::magnet::Magnet;
 use crate::base::metainfo::{self, Info, Metainfo};
-use crate::base::selection::Selection;
-use crate::engine::{CheckMode, Goal, Item, ItemKey, ItemSource};
+use crate::engine::{Goal, Item, ItemKey, ItemSource};
 use crate::io::scrape::Scraped;
 
 /// Does the command.
 pub fn run(args: &InfoArgs) -> Exit {
     // Its one JSON object says all; there are no events beside it.
     let mut display = Display::new(&OutputArgs { json: false, ..args.output.clone() });
-    settings::start_logging(args.output.verbose, &display);
-    let finished = find_out(args, &mut display).and_then(|found| match found {
-        Ok(found) => show(args, found, &display),
-        Err(exit) => Ok(exit),
-    });
+    let finished = settings::start_logging(&args.output, &display)
+        .and_then(|()| find_out(args, &mut display))
+        .and_then(|found| match found {
+            Ok(found) => show(args, found, &display),
+            Err(exit) => Ok(exit),
+        });
     display.clear();
     finished.unwrap_or_else(|problem| {
         display.problem(&problem);
@@ -79,7 +80,7 @@ async fn ask(args: &InfoArgs, given: Given, display: &mut Display) -> Result<Res
     let mut signals = Signals::listen()?;
     let engine = settings::engine(&args.network, &args.state);
     let user_agent = engine.user_agent.clone();
-    let given = match fetch::resolve(given, &user_agent, &mut signals).await? {
+    let given = match fetch::resolve(given, &user_agent, &args.network.headers, &mut signals).await? {
         Ok(given) => given,
         Err(signal) => return Ok(Err(Exit::Signal(signal))),
     };
@@ -90,11 +91,12 @@ async fn ask(args: &InfoArgs, given: Given, display: &mut Display) -> Result<Res
             let job = Job {
                 key: ItemKey(1),
                 text: source::shown(&args.source.to_string_lossy()),
-                item: Ok(metadata_item(args, magnet.clone())),
+                entry: Entry::default(),
+                pending: Pending::Item(Box::new(metadata_item(args, magnet.clone()))),
             };
-            let limits = Limits { jobs: 1, stop_at: None, line: Vec::new() };
-            let mut ended = run::run(engine, vec![job], limits, Instant::now(), display, &mut signals).await?;
-            match (ended.exit, ended.infos.pop().flatten()) {
+            let options = Options::one(&engine);
+            let mut ended = run::run(engine, vec![job], options, Instant::now(), display, &mut signals).await?;
+            match (ended.exit, ended.jobs.pop().and_then(|job| job.info)) {
                 (Exit::Success, Some(info)) => Found::of_magnet(&magnet, Some(info)),
                 (Exit::Success, None) => return Err(Problem::new(Exit::NoMetadata, "no metadata came")),
                 (exit, _) => return Ok(Err(exit)),
@@ -113,18 +115,11 @@ async fn ask(args: &InfoArgs, given: Given, display: &mut Display) -> Result<Res
 
 fn metadata_item(args: &InfoArgs, magnet: Magnet) -> Item {
     Item {
-        source: ItemSource::Magnet(magnet),
-        goal: Goal::Metadata,
-        dir: ".".into(),
-        name: None,
-        selection: Selection::default(),
-        check: CheckMode::Quick,
-        overwrite: false,
         trackers: args.network.trackers.clone(),
         no_trackers: args.network.no_trackers,
         peers: args.network.peers.clone(),
         metadata_timeout: args.metadata_timeout.0,
-        stall_timeout: None,
+        ..Item::new(ItemSource::Magnet(magnet), Goal::Metadata, ".".into())
     }
 }
 

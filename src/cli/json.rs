@@ -6,9 +6,11 @@
 use serde_json::{Map, Value, json};
 
 use super::exit::Exit;
+use super::kept::Kept;
 use super::status::stage_word;
 use crate::base::id::TorrentId;
 use crate::base::metainfo::Info;
+use crate::engine::plan::Plan;
 use crate::engine::{ItemKey, Progress, Stage};
 
 /// Makes an event of its fields.
@@ -42,13 +44,8 @@ pub fn stage(key: ItemKey, stage: Stage) -> Value {
 /// What the torrent holds and what of it was selected.
 pub fn metadata(key: ItemKey, info: &Info, selected: &[bool]) -> Value {
     let (v1, v2) = hashes(&info.id);
-    let mut files = files(info);
-    let mut selected_size = 0;
-    for (shown, (at, stored)) in files.iter_mut().zip(info.stored_files()) {
-        let wanted = selected.get(at).copied().unwrap_or(true);
-        shown["selected"] = wanted.into();
-        selected_size += if wanted { stored.length } else { 0 };
-    }
+    let wanted = |at: usize| selected.get(at).copied().unwrap_or(true);
+    let selected_size: u64 = info.stored_files().filter(|(at, _)| wanted(*at)).map(|(_, file)| file.length).sum();
     let fields = json!({
         "name": info.name,
         "info_hash_v1": v1,
@@ -58,7 +55,7 @@ pub fn metadata(key: ItemKey, info: &Info, selected: &[bool]) -> Value {
         "total_size": info.stored_size(),
         "selected_size": selected_size,
         "private": info.private,
-        "files": files,
+        "files": selected_files(info, selected),
     });
     event("metadata", Some(key), fields)
 }
@@ -69,6 +66,15 @@ pub fn files(info: &Info) -> Vec<Value> {
     stored
         .map(|(n, (_, file))| json!({ "index": n + 1, "path": slashed(file.path.as_path()), "size": file.length }))
         .collect()
+}
+
+/// As [`files`], each with `selected`; `selected` has one answer for each of `Info::files`.
+pub fn selected_files(info: &Info, selected: &[bool]) -> Vec<Value> {
+    let mut files = files(info);
+    for (shown, (at, _)) in files.iter_mut().zip(info.stored_files()) {
+        shown["selected"] = selected.get(at).copied().unwrap_or(true).into();
+    }
+    files
 }
 
 /// A path below the output folder with `/` on every platform.
@@ -115,6 +121,45 @@ pub fn complete(key: ItemKey, path: &std::path::Path) -> Value {
     event("complete", Some(key), json!({ "path": path.to_string_lossy() }))
 }
 
+/// An item that is left out: `same` (another item is the same torrent) or `archive`.
+pub fn skipped(key: ItemKey, source: &str, reason: &str) -> Value {
+    event("skipped", Some(key), json!({ "source": source, "reason": reason }))
+}
+
+/// What `--dry-run` says of an item.
+pub fn plan(key: ItemKey, name: &str, plan: &Plan) -> Value {
+    let fields = json!({
+        "name": name,
+        "path": plan.target.to_string_lossy(),
+        "selected_size": plan.wanted,
+        "there": plan.there,
+        "to_check": plan.to_check,
+        "to_fetch": plan.to_fetch,
+        "needed_space": plan.needed_space,
+        "free_space": plan.free_space,
+    });
+    event("plan", Some(key), fields)
+}
+
+/// What `ls` says of a torrent.
+pub fn kept(kept: &Kept) -> Value {
+    let (v1, v2) = hashes(&kept.record.id);
+    let fields = json!({
+        "info_hash_v1": v1,
+        "info_hash_v2": v2,
+        "name": kept.name,
+        "path": kept.record.target.to_string_lossy(),
+        "state": kept.state.word(),
+        "done": kept.done,
+        "total": kept.wanted,
+        "downloaded": kept.record.downloaded,
+        "uploaded": kept.record.uploaded,
+        "added": kept.record.added,
+        "completed": kept.record.completed,
+    });
+    event("kept", None, fields)
+}
+
 /// What ended an item, or the run where `key` is none.
 pub fn error(key: Option<ItemKey>, source: Option<&str>, exit: Exit, message: &str) -> Value {
     event("error", key, json!({ "source": source, "code": exit.code(), "kind": exit.word(), "message": message }))
@@ -128,6 +173,8 @@ pub struct Totals {
     pub failed: usize,
     /// Ended before they were complete, without a failure of their own.
     pub unfinished: usize,
+    /// Left out: the same torrent as another item, or in the archive.
+    pub skipped: usize,
     pub downloaded: u64,
     pub uploaded: u64,
     pub seconds: f64,
@@ -164,6 +211,7 @@ pub fn summary(totals: &Totals, exit: Exit) -> Value {
         "complete": totals.complete,
         "failed": totals.failed,
         "unfinished": totals.unfinished,
+        "skipped": totals.skipped,
         "downloaded": totals.downloaded,
         "uploaded": totals.uploaded,
         "seconds": (totals.seconds * 1000.0).round() / 1000.0,

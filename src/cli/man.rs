@@ -72,6 +72,16 @@ fn page(command: &Command, out: &mut dyn Write) -> io::Result<()> {
         section(out, "JSON")?;
         paragraphs(out, JSON)?;
     }
+    if command.get_name() == "get" {
+        section(out, "INPUT FILE")?;
+        paragraphs(out, INPUT_FILE)?;
+        section(out, "HOOKS")?;
+        paragraphs(out, HOOKS)?;
+    }
+    if root || command.get_name() == "config" {
+        section(out, "CONFIGURATION")?;
+        paragraphs(out, CONFIGURATION)?;
+    }
     section(out, "EXIT STATUS")?;
     for (code, meaning) in exit::TABLE {
         writeln!(out, ".TP\n{}\n{}", escaped(code), escaped(meaning))?;
@@ -99,24 +109,57 @@ const JSON: &[&str] = &[
     "With --json every line of standard output is one object with \"v\" (1, the version of this description), \"event\" \
      and \"id\" (the number of the item in the run, from 1; null for the run as a whole). Sizes are bytes, rates bytes a \
      second, times seconds; what is not known is null. The events:",
-    "item: \"source\", \"name\", \"info_hash_v1\", \"info_hash_v2\"; once for each item, at the start.",
+    "item: \"source\", \"name\", \"info_hash_v1\", \"info_hash_v2\"; once for each item, when its source has been read.",
+    "skipped: \"source\", \"reason\" (same: another item is the same torrent; archive); the item is left out.",
     "stage: \"stage\" (queued, resolving, checking, downloading, finishing, seeding, stopping, done, failed).",
     "metadata: \"name\", the hashes, \"piece_length\", \"pieces\", \"total_size\", \"selected_size\", \"private\", \"files\" \
      (\"index\" from 1, \"path\", \"size\", \"selected\").",
+    "plan: \"name\", \"path\", \"selected_size\", \"there\", \"to_check\", \"to_fetch\", \"needed_space\", \"free_space\"; with \
+     --dry-run.",
     "progress: once a second; \"stage\", \"done\", \"total\", \"pieces_done\", \"pieces\", \"down_rate\", \"up_rate\", \
      \"downloaded\", \"uploaded\", \"wasted\", \"peers\", \"peers_known\", \"seeds\", \"unchoked_by\", \"trackers\", \
      \"trackers_answered\", \"dht_nodes\", \"metadata_pieces_done\", \"metadata_pieces\", \"checked\", \"to_check\", \"eta\".",
     "file: \"index\", \"path\"; a selected file is whole and verified.",
     "complete: \"path\"; all that was selected is complete.",
     "error: \"source\", \"code\" (the exit status that belongs to it), \"kind\" (a word for it), \"message\".",
-    "summary: \"items\", \"complete\", \"failed\", \"unfinished\", \"downloaded\", \"uploaded\", \"seconds\", \"exit\"; the \
-     last line.",
+    "summary: \"items\", \"complete\", \"failed\", \"unfinished\", \"skipped\", \"downloaded\", \"uploaded\", \"seconds\", \
+     \"exit\"; the last line.",
+    "rtorrent-cli schema prints their JSON Schema. Within a version fields may be added; their meaning does not change.",
+];
+
+const INPUT_FILE: &[&str] = &[
+    "A file for --input-file has one source a line. Blank lines and lines that begin with # are nothing. An indented line \
+     KEY=VALUE sets a flag of the source above it, before the command line's: dir, output, select, exclude, check, \
+     overwrite, no-part, allocate, no-space-check, sequential, first-last, seed-ratio, seed-time, no-upload, \
+     metadata-timeout, stall-timeout, tracker, no-trackers, peer. aria2's out, select-file, bt-tracker, allow-overwrite, \
+     file-allocation and bt-stop-timeout mean the same things.",
+    "--save-session writes such a file.",
+];
+
+const HOOKS: &[&str] = &[
+    "The command of a hook is split into words like a shell's and run without one; nothing is expanded. What it prints \
+     goes to standard error. The run waits for its hooks; one that fails is told of and changes nothing. In the \
+     environment: RTORRENT_HOOK_NAME, RTORRENT_HOOK_DIR (the output folder), RTORRENT_HOOK_PATH (the file or top folder, \
+     when complete), RTORRENT_HOOK_INFOHASH, RTORRENT_HOOK_STATUS (metadata, complete, or the word of the failure as in \
+     error events), RTORRENT_HOOK_CODE (the exit status that belongs to it), RTORRENT_HOOK_FILES (a JSON file: the \
+     selected files with index, path and size; it is gone when the hook ends).",
+];
+
+const CONFIGURATION: &[&str] = &[
+    "The configuration file is TOML. Keys are named like the long flags, every one that has an environment variable; a \
+     table [profile.NAME] holds what --profile NAME sets before them. A flag on the command line goes before its \
+     environment variable, that before the profile, that before the file. Unknown keys are errors. config show lists \
+     every value with its origin, config path names the file; --config none reads none.",
 ];
 
 const FILES: &[(&str, &str)] = &[
     (
         "$XDG_STATE_HOME/rtorrent-cli, ~/.local/state/rtorrent-cli",
         "resume data, metadata of magnet links and locks; on macOS and Windows the platform's folder for application data",
+    ),
+    (
+        "$XDG_CONFIG_HOME/rtorrent-cli/config.toml, ~/.config/rtorrent-cli/config.toml",
+        "flags that are always given, and profiles of them",
     ),
     ("NAME.part", "a file in the download folder that is not whole yet"),
 ];
@@ -127,6 +170,10 @@ fn examples_of(command: &str) -> &'static str {
         "verify" => examples::VERIFY,
         "seed" => examples::SEED,
         "doctor" => examples::DOCTOR,
+        "ls" => examples::LS,
+        "rm" => examples::RM,
+        "config" => examples::CONFIG,
+        "schema" => examples::SCHEMA,
         "completions" => examples::COMPLETIONS,
         "man" => examples::MAN,
         _ => examples::GET,

@@ -1,8 +1,10 @@
 //! Everything a person sees: arguments, settings, progress, JSON, errors, exit codes.
 
+mod archive;
 pub mod args;
 mod bars;
 pub mod completions;
+mod config;
 mod display;
 mod doctor;
 mod endings;
@@ -11,20 +13,29 @@ mod exit;
 mod facts;
 mod fetch;
 mod get;
+mod help;
+mod hooks;
 mod info;
+mod input_file;
+mod item_args;
 mod json;
+mod kept;
+mod look;
 pub mod man;
 mod paint;
+mod pick;
 mod place;
 mod plain;
 mod run;
 mod runtime;
+mod schema;
 mod scrape;
 mod seed;
 mod settings;
 mod signals;
 mod size_time;
 mod source;
+mod sources;
 mod status;
 mod strip;
 mod text;
@@ -35,11 +46,14 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::FromArgMatches as _;
+use clap::error::ErrorKind;
 
-use args::{Cli, Command};
+use args::{Cli, Command, ConfigAction};
+use config::{Config, Where};
 use error::Problem;
 use exit::Exit;
+use item_args::ItemArgs;
 
 /// The program: reads the process's arguments, does what they say, and gives the exit code.
 pub fn main() -> ExitCode {
@@ -53,23 +67,68 @@ pub fn execute(arguments: Vec<OsString>) -> u8 {
         return usage_error(glued).code();
     }
     let line = arguments.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
-    match Cli::try_parse_from(args::with_default_command(arguments)) {
-        Ok(cli) => run(cli.command, line).code(),
-        Err(error) => {
-            // Help and version go to standard output and are no error.
-            let _ = error.print();
-            if error.use_stderr() { Exit::Usage.code() } else { Exit::Success.code() }
-        }
+    let arguments = args::with_default_command(arguments);
+    let place = Where::of(&arguments);
+    let command = match configured(&place, &arguments) {
+        Ok(command) => command,
+        Err(problem) => return told(&problem).code(),
+    };
+    let read = command.clone().try_get_matches_from(&arguments);
+    let read = read.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?.command, matches)));
+    match read {
+        Ok((Command::Get(get), matches)) => match (command.find_subcommand("get"), matches.subcommand()) {
+            (Some(command), Some((_, matches))) => {
+                get::run(&get, &ItemArgs::new(command.clone(), matches), line).code()
+            }
+            _ => Exit::Other.code(),
+        },
+        Ok((command, _)) => run(command, &place, line).code(),
+        Err(error) => usage(&error, &arguments).code(),
     }
 }
 
-fn run(command: Command, line: Vec<String>) -> Exit {
+/// The definition of the command line with the configuration's values as defaults, where the command is one that has
+/// any.
+fn configured(place: &Where, arguments: &[OsString]) -> Result<clap::Command, Problem> {
+    let command = args::command();
+    let name = arguments.get(1).and_then(|name| name.to_str()).unwrap_or_default();
+    let asks = arguments.iter().any(|argument| argument == "-h" || argument == "--help");
+    match name {
+        "get" | "info" | "verify" | "seed" | "doctor" | "ls" | "rm" if !asks => {
+            Ok(Config::load(place, &command)?.apply(command))
+        }
+        _ => Ok(command),
+    }
+}
+
+/// Help and version go to standard output and are no error.
+fn usage(error: &clap::Error, arguments: &[OsString]) -> Exit {
+    match help::asked(arguments).filter(|_| error.kind() == ErrorKind::DisplayHelp) {
+        Some(text) => {
+            let _ = std::io::stdout().write_all(text.as_bytes());
+        }
+        None => {
+            let _ = error.print();
+        }
+    }
+    if error.use_stderr() { Exit::Usage } else { Exit::Success }
+}
+
+fn run(command: Command, place: &Where, line: Vec<String>) -> Exit {
+    let said = |result: Result<Exit, Problem>| result.unwrap_or_else(|problem| told(&problem));
     match command {
-        Command::Get(args) => get::run(&args, line),
+        Command::Get(_) => unreachable!("it is run with its matches"),
         Command::Info(args) => info::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Seed(args) => seed::run(&args, line),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Ls(args) => kept::list(&args),
+        Command::Rm(args) => kept::remove(&args),
+        Command::Config(args) => said(match args.action {
+            ConfigAction::Path(_) => config::show_path(place),
+            ConfigAction::Show(args) => config::show(place, &args),
+        }),
+        Command::Schema => said(schema::show()),
         Command::Completions(args) => {
             completions::write(args.shell, &mut std::io::stdout());
             Exit::Success
@@ -104,6 +163,9 @@ fn usage_error(glued: &str) -> Exit {
 
 /// Prints an error where there is no display, and passes its exit code on.
 fn told(problem: &Problem) -> Exit {
+    if problem.exit == Exit::ReaderGone {
+        return problem.exit;
+    }
     let _ = writeln!(std::io::stderr(), "error: {problem}");
     problem.exit
 }

@@ -6,19 +6,19 @@ use super::args::SeedArgs;
 use super::display::Display;
 use super::error::Problem;
 use super::exit::Exit;
-use super::run::{self, Job, Limits};
+use super::input_file::Entry;
+use super::run::{self, Job, Options, Pending};
 use super::signals::Signals;
 use super::source::{self, Given};
 use super::{fetch, place, runtime, settings};
-use crate::base::selection::Selection;
 use crate::engine::{CheckMode, Goal, Item, ItemKey, ItemSource};
 
 /// Does the command; `line` is what was typed.
 pub fn run(args: &SeedArgs, line: Vec<String>) -> Exit {
     let started = Instant::now();
     let mut display = Display::new(&args.output);
-    settings::start_logging(args.output.verbose, &display);
-    let finished = work(args, line, &mut display, started);
+    let finished =
+        settings::start_logging(&args.output, &display).and_then(|()| work(args, line, &mut display, started));
     display.clear();
     finished.unwrap_or_else(|problem| {
         let _ = display.json_problem(None, None, &problem);
@@ -32,32 +32,31 @@ fn work(args: &SeedArgs, line: Vec<String>, display: &mut Display, started: Inst
     runtime::block_on(async {
         let mut signals = Signals::listen()?;
         let engine = settings::engine(&args.network, &args.state);
-        let given = match fetch::resolve(given, &engine.user_agent, &mut signals).await? {
+        let given = match fetch::resolve(given, &engine.user_agent, &args.network.headers, &mut signals).await? {
             Ok(given) => given,
             Err(signal) => return Ok(Exit::Signal(signal)),
         };
-        let job =
-            Job { key: ItemKey(1), text: source::shown(&args.source.to_string_lossy()), item: Ok(item(args, given)?) };
-        let limits = Limits { jobs: 1, stop_at: None, line };
-        Ok(run::run(engine, vec![job], limits, started, display, &mut signals).await?.exit)
+        let job = Job {
+            key: ItemKey(1),
+            text: source::shown(&args.source.to_string_lossy()),
+            entry: Entry::default(),
+            pending: Pending::Item(Box::new(item(args, given)?)),
+        };
+        let options = Options { line, ..Options::one(&engine) };
+        Ok(run::run(engine, vec![job], options, started, display, &mut signals).await?.exit)
     })
 }
 
 fn item(args: &SeedArgs, given: Given) -> Result<Item, Problem> {
     let metainfo = source::whole_torrent(given, "seed")?;
     let place = place::find(&metainfo.info, &args.path)?;
+    let goal = Goal::Seed { ratio: args.goals.seed_ratio, time: args.goals.seed_time };
     Ok(Item {
-        source: ItemSource::Torrent(metainfo),
-        goal: Goal::Seed { ratio: args.goals.seed_ratio, time: args.goals.seed_time },
-        dir: place.dir,
         name: place.name,
-        selection: Selection::default(),
         check: if args.check == "full" { CheckMode::Full } else { CheckMode::Quick },
-        overwrite: false,
         trackers: args.network.trackers.clone(),
         no_trackers: args.network.no_trackers,
         peers: args.network.peers.clone(),
-        metadata_timeout: None,
-        stall_timeout: None,
+        ..Item::new(ItemSource::Torrent(metainfo), goal, place.dir)
     })
 }

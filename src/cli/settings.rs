@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::args::{Check, EncryptionChoice, NetworkArgs, StateArgs};
-use super::display::Display;
-use crate::engine::{CheckMode, Encryption, EngineSettings};
+use super::args::{Allocation, Check, EncryptionChoice, NetworkArgs, OutputArgs, StateArgs};
+use super::display::{Display, TOLD};
+use super::error::{Problem, file_problem};
+use crate::engine::{Allocate, CheckMode, Encryption, EngineSettings};
 
 /// The engine's settings for these flags.
 pub fn engine(network: &NetworkArgs, state: &StateArgs) -> EngineSettings {
@@ -23,6 +24,7 @@ pub fn engine(network: &NetworkArgs, state: &StateArgs) -> EngineSettings {
             EncryptionChoice::Require => Encryption::Require,
             EncryptionChoice::Off => Encryption::Off,
         },
+        user_agent: network.user_agent.clone().unwrap_or_else(|| EngineSettings::default().user_agent),
         ..EngineSettings::default()
     }
 }
@@ -49,20 +51,53 @@ impl From<Check> for CheckMode {
     }
 }
 
-/// Lets the engine speak on standard error: with one `-v` what is worth knowing, with more every step.
-pub fn start_logging(verbose: u8, display: &Display) {
-    let level = match verbose {
-        0 => return,
-        1 => "rtorrent_cli=info",
-        2 => "rtorrent_cli=debug",
-        _ => "rtorrent_cli=trace",
+impl From<Allocation> for Allocate {
+    fn from(allocation: Allocation) -> Allocate {
+        match allocation {
+            Allocation::None => Allocate::None,
+            Allocation::Sparse => Allocate::Sparse,
+            Allocation::Full => Allocate::Full,
+        }
+    }
+}
+
+/// Lets the engine speak on standard error, with one `-v` what is worth knowing, with more every step; and in the log
+/// file, where there is one, with what people are told.
+///
+/// # Errors
+/// If the log file can't be written.
+pub fn start_logging(output: &OutputArgs, display: &Display) -> Result<(), Problem> {
+    use tracing_subscriber::filter::LevelFilter;
+    use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+    let level = |verbose: u8| match verbose {
+        0 | 1 => LevelFilter::INFO,
+        2 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
     };
+    let ours = |target: &str| target.starts_with("rtorrent_cli");
     let writer = display.log_writer();
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(level))
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    // A second one in a process changes nothing.
-    let _ = tracing::subscriber::set_global_default(subscriber);
+    let screen = (output.verbose > 0).then(|| {
+        let level = level(output.verbose);
+        let filter = tracing_subscriber::filter::filter_fn(move |meta| {
+            *meta.level() <= level && ours(meta.target()) && meta.target() != TOLD
+        });
+        tracing_subscriber::fmt::layer().with_ansi(false).with_writer(move || writer.clone()).with_filter(filter)
+    });
+    let file = match &output.log {
+        None => None,
+        Some(path) => {
+            let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+            let file = file.map_err(|error| file_problem("write the log", path, error))?;
+            let level = level(output.verbose);
+            let filter =
+                tracing_subscriber::filter::filter_fn(move |meta| *meta.level() <= level && ours(meta.target()));
+            let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(std::sync::Arc::new(file));
+            Some(layer.with_filter(filter))
+        }
+    };
+    if screen.is_some() || file.is_some() {
+        // A second one in a process changes nothing.
+        let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(screen).with(file));
+    }
+    Ok(())
 }

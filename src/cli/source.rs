@@ -211,10 +211,10 @@ fn read_hash(text: &str) -> Result<Given, Problem> {
 fn not_found(text: &str) -> Problem {
     let problem = Problem::new(Exit::NotFound, format!("no such file: {}", shown(text)));
     match text {
-        "create" | "stream" | "ls" | "rm" | "doctor" | "config" => {
-            problem.hint(format!("this version has no command `{text}`"))
+        "create" | "stream" => problem.hint(format!("this version has no command `{text}`")),
+        "info" | "verify" | "seed" | "get" | "doctor" | "ls" | "rm" | "config" | "schema" => {
+            problem.hint("the command stands before all flags")
         }
-        "info" | "verify" | "seed" | "get" => problem.hint("the command stands before all flags"),
         _ if text.starts_with("xt=") || text.starts_with("?xt=") => problem.hint("a magnet link begins with magnet:?"),
         _ => problem.hint("give a magnet link in quotes, a .torrent file, its URL, or an info hash"),
     }

@@ -46,6 +46,15 @@ pub fn parse_tracker(text: &str) -> Result<String, String> {
     }
 }
 
+/// A name that fits into an HTTP header.
+pub fn parse_user_agent(text: &str) -> Result<String, String> {
+    match text {
+        "" => Err("it is empty".into()),
+        text if text.chars().all(|c| c == ' ' || c.is_ascii_graphic()) => Ok(text.to_owned()),
+        _ => Err(format!("{text:?} has characters that no header can have")),
+    }
+}
+
 /// The least buffer memory that a run gets anywhere with.
 const LEAST_MEMORY: u64 = 4 << 20;
 

@@ -20,7 +20,7 @@ use crate::base::metainfo::Info;
 use crate::base::selection::{Selection, SelectionError};
 use crate::engine::{EngineSettings, ItemKey, Progress, Stage};
 use crate::io::check::{CheckWatch, Checked, check};
-use crate::io::file_set::{FileError, FileSet, FileSetup, paths_of};
+use crate::io::file_set::{Allocate, FileError, FileSet, FileSetup, paths_of};
 use crate::io::resume::edges_path;
 
 /// Does the command.
@@ -56,6 +56,7 @@ fn work(args: &VerifyArgs, display: &mut Display) -> Result<Exit, Problem> {
         dir: place.dir,
         selected: selected.clone(),
         part: true,
+        allocate: Allocate::Sparse,
         writable: false,
         overwrite: false,
         edges: state_dir.map(|state| edges_path(&state, &info.id)),
@@ -73,7 +74,7 @@ fn fetched(given: Given) -> Result<Given, Problem> {
     runtime::block_on(async {
         let mut signals = Signals::listen()?;
         let user_agent = EngineSettings::default().user_agent;
-        let fetched = fetch::resolve(given, &user_agent, &mut signals).await?;
+        let fetched = fetch::resolve(given, &user_agent, &[], &mut signals).await?;
         fetched.map_err(|signal| Problem::new(Exit::Signal(signal), "stopped"))
     })
 }

@@ -12,11 +12,13 @@ use super::context::SharedContext;
 use super::goals::Goals;
 use super::item::{Event, Failure, FailureKind, Goal, Item, ItemKey, ItemSource, Progress, Stage};
 use super::links::Links;
+use super::order;
 use super::prepare::{Opened, Preparation, Prepared};
 use super::progress::Gauge;
 use super::saver::Saver;
 use super::torrent_task::{Control, Inbox, Outlets, Phase, TorrentTask};
 use crate::base::metainfo::Info;
+use crate::base::selection::Selection;
 use crate::io::dht_task::{DhtHandle, DhtSearch};
 use crate::io::resume::ResumeRecord;
 use crate::io::tracker_task::{self, TrackerSetup};
@@ -75,6 +77,8 @@ impl TorrentTask {
             told_of_trackers: Vec::new(),
             search: None,
             dht_status: None,
+            known: None,
+            counted_in: false,
             private: false,
             check: Arc::default(),
             left_at_start: 0,
@@ -126,7 +130,9 @@ impl TorrentTask {
             Err(Failure { kind, message }) => self.fail(kind, message),
             Ok(Prepared::Warning(warning)) => self.tell(Event::Warning(warning)),
             Ok(Prepared::NoMetadata) => self.resolve(),
-            Ok(Prepared::Known { info, selected, record }) => self.on_known(info, selected, record.as_deref()),
+            Ok(Prepared::Known { info, selected, record, more }) => {
+                self.on_known(info, selected, record.as_deref(), more);
+            }
             Ok(Prepared::Opened(opened)) => self.on_opened(opened),
         }
     }
@@ -142,6 +148,10 @@ impl TorrentTask {
     /// The info dictionary has come from peers, and its hash is right.
     pub(super) fn on_metadata(&mut self, bytes: &[u8]) {
         self.goals.metadata_by = None;
+        if self.known.is_some() {
+            // A remembered peer was quicker with it than the check of what is on disk.
+            return;
+        }
         match Info::parse(bytes) {
             Ok(info) => {
                 if info.private {
@@ -153,17 +163,45 @@ impl TorrentTask {
         }
     }
 
-    fn on_known(&mut self, info: Arc<Info>, selected: Arc<[bool]>, record: Option<&ResumeRecord>) {
+    /// The metadata is known; with `more` the files follow.
+    fn on_known(&mut self, info: Arc<Info>, selected: Arc<[bool]>, record: Option<&ResumeRecord>, more: bool) {
         self.private = info.private;
         self.gauge.update(|progress| progress.name = Some(info.name.clone()));
         if let (Some(record), false) = (record, self.private) {
             self.out_addresses(Source::Resume, record.peers.clone());
         }
-        self.tell(Event::Metadata { info, selected });
+        let told = self.known.replace((info.clone(), selected.clone())).is_some_and(|(_, before)| before == selected);
+        if !told {
+            self.tell(Event::Metadata { info: info.clone(), selected });
+        }
         if self.item.goal == Goal::Metadata {
             self.stop();
-        } else {
+        } else if self.item.hold {
+            self.enter(Stage::Queued);
+        } else if more {
+            self.count_in(true);
             self.enter(Stage::Checking);
+        } else {
+            self.prepare(Some(info));
+        }
+    }
+
+    /// The user wants it to go on beyond the metadata.
+    pub(super) fn go(&mut self, selection: Option<Selection>) {
+        let changed = selection.is_some();
+        if let Some(selection) = selection {
+            self.item.selection = selection;
+        }
+        let held = std::mem::replace(&mut self.item.hold, false);
+        if let (true, Phase::Running, Some((info, _))) = (held || changed, self.phase, &self.known) {
+            self.prepare(Some(info.clone()));
+        }
+    }
+
+    /// Joins or leaves those that share the memory.
+    pub(super) fn count_in(&mut self, there: bool) {
+        if std::mem::replace(&mut self.counted_in, there) != there {
+            self.context.running.send_modify(|running| if there { *running += 1 } else { *running -= 1 });
         }
     }
 
@@ -187,6 +225,13 @@ impl TorrentTask {
                 spilled: spilled.clone(),
             }),
         );
+        let urgent = order::urgencies(&info.layout, &files.selected(), self.item.order);
+        if !urgent.is_empty() {
+            self.torrent.on_command(now, Command::Urge(urgent));
+        }
+        if !self.item.upload {
+            self.torrent.on_command(now, Command::UploadSlots(0));
+        }
         let incomplete = want.has_beyond(verified);
         for index in files.take_finished() {
             self.tell(Event::File { index, path: files.path(index) });

@@ -73,7 +73,7 @@ impl TorrentTask {
                 dht_port: self.dht().map(DhtHandle::port),
                 pex: false,
                 upload_only: self.torrent.is_complete(),
-                allowed_fast: ALLOWED_FAST,
+                allowed_fast: if self.item.upload { ALLOWED_FAST } else { 0 },
                 client: self.context.client.clone(),
             },
             now,

@@ -40,6 +40,7 @@ impl TorrentTask {
         self.enter(stage);
         // The lock goes before the word, so that who hears it finds the files free.
         self.opened = None;
+        self.count_in(false);
         self.tell(last);
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::base::magnet::Magnet;
 use crate::base::metainfo::{Info, Metainfo};
 use crate::base::selection::Selection;
+pub use crate::io::file_set::Allocate;
 use crate::swarm::action::Snapshot;
 
 /// Names an item for the whole run; the command line counts them from 1.
@@ -57,6 +58,16 @@ pub struct Item {
     pub check: CheckMode,
     /// Go on where something of a foreign make stands in the way.
     pub overwrite: bool,
+    /// Unfinished files carry `.part`.
+    pub part: bool,
+    pub allocate: Allocate,
+    /// Refuse to begin where the free space is less than what will be written.
+    pub check_space: bool,
+    pub order: Order,
+    /// Serve peers while downloading and after.
+    pub upload: bool,
+    /// Wait, once the metadata is known, for [`super::ItemHandle::go`].
+    pub hold: bool,
     /// Announce to these too, each a tier of its own.
     pub trackers: Vec<String>,
     /// Ignore the trackers of the source (those in `trackers` stay).
@@ -67,6 +78,41 @@ pub struct Item {
     pub metadata_timeout: Option<Duration>,
     /// Give up if no payload comes for so long.
     pub stall_timeout: Option<Duration>,
+}
+
+impl Item {
+    /// An item with the defaults of everything that is not named.
+    pub fn new(source: ItemSource, goal: Goal, dir: PathBuf) -> Item {
+        Item {
+            source,
+            goal,
+            dir,
+            name: None,
+            selection: Selection::default(),
+            check: CheckMode::Quick,
+            overwrite: false,
+            part: true,
+            allocate: Allocate::Sparse,
+            check_space: true,
+            order: Order::default(),
+            upload: true,
+            hold: false,
+            trackers: Vec::new(),
+            no_trackers: false,
+            peers: Vec::new(),
+            metadata_timeout: None,
+            stall_timeout: None,
+        }
+    }
+}
+
+/// Which pieces come first; among equals the rarest, as ever.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Order {
+    /// From the first to the last (`--sequential`).
+    pub sequential: bool,
+    /// The first and the last piece of each file before all others (`--first-last`).
+    pub first_last: bool,
 }
 
 /// The phase of an item, in the order in which they usually come.

@@ -13,6 +13,8 @@ mod goals;
 pub mod item;
 mod links;
 mod on_disk;
+mod order;
+pub mod plan;
 mod prepare;
 mod progress;
 mod run;
@@ -20,7 +22,9 @@ mod saver;
 pub mod settings;
 mod torrent_task;
 
-pub use item::{CheckMode, Event, Failure, FailureKind, Goal, Item, ItemKey, ItemSource, Progress, Stage};
+pub use item::{
+    Allocate, CheckMode, Event, Failure, FailureKind, Goal, Item, ItemKey, ItemSource, Order, Progress, Stage,
+};
 pub use run::{Engine, ItemHandle};
 pub use settings::EngineSettings;
 

@@ -31,8 +31,8 @@ const MAX_OPEN: usize = 128;
 pub(super) enum Prepared {
     /// Nobody on this machine has the metadata.
     NoMetadata,
-    /// The metadata is known; the files are being looked at. More follows unless metadata was all that was wanted.
-    Known { info: Arc<Info>, selected: Arc<[bool]>, record: Option<Box<ResumeRecord>> },
+    /// The metadata is known; with `more` the files are being looked at, and what comes of that follows.
+    Known { info: Arc<Info>, selected: Arc<[bool]>, record: Option<Box<ResumeRecord>>, more: bool },
     /// The files are open.
     Opened(Box<Opened>),
     /// Said beside the others: a damaged record.
@@ -98,12 +98,14 @@ impl Preparation {
         });
         let Some(info) = known else { return Ok(Some(Prepared::NoMetadata)) };
         let selected = self.select(&info)?;
+        let more = self.item.goal != Goal::Metadata && !self.item.hold;
         self.say(Ok(Prepared::Known {
             info: info.clone(),
             selected: selected.clone().into(),
             record: record.clone().map(Box::new),
+            more,
         }));
-        if self.item.goal == Goal::Metadata {
+        if !more {
             return Ok(None);
         }
         self.open(info, selected, record)
@@ -148,7 +150,8 @@ impl Preparation {
             paths,
             dir: item.dir.clone(),
             selected,
-            part: true,
+            part: item.part,
+            allocate: item.allocate,
             writable: fetching,
             overwrite: item.overwrite,
             edges: self.state_dir.as_ref().map(|state| edges_path(state, &self.id)),
@@ -162,7 +165,7 @@ impl Preparation {
         };
         let taken = take_up(&files, &info.hashes, record.as_ref(), trust, &self.watch).map_err(|e| file_failure(&e))?;
         let Some(taken) = taken else { return Ok(None) };
-        if fetching {
+        if fetching && item.check_space {
             files.check_space().map_err(|e| file_failure(&e))?;
         }
         let want = if fetching { files.wanted() } else { Bitfield::new(info.layout.pieces()) };

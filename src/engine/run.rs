@@ -14,6 +14,7 @@ use super::item::{Event, Failure, FailureKind, Item, ItemKey, Progress};
 use super::settings::EngineSettings;
 use super::torrent_task::{Control, TorrentTask};
 use crate::base::id::PeerId;
+use crate::base::selection::Selection;
 use crate::io::announce::Announcer;
 use crate::io::dht_task::DhtStatus;
 use crate::io::dial::Dialler;
@@ -49,6 +50,11 @@ impl ItemHandle {
     /// The present moment of the item.
     pub fn progress(&self) -> Progress {
         self.progress.borrow().clone()
+    }
+
+    /// Lets an item that was to be held go on, with `selection` in the place of its own if one is given.
+    pub fn go(&self, selection: Option<Selection>) {
+        let _ = self.control.send(Control::Go(selection));
     }
 
     /// Stops it in order; its last event follows. Does nothing once it is over.
@@ -102,12 +108,7 @@ impl Engine {
         self.next += 1;
         let (control, controls) = mpsc::unbounded_channel();
         let (task, inbox, progress) = TorrentTask::new(self.context.clone(), key, item, self.tell.clone(), controls);
-        let context = self.context.clone();
-        self.items.spawn(async move {
-            context.running.send_modify(|running| *running += 1);
-            task.run(inbox).await;
-            context.running.send_modify(|running| *running -= 1);
-        });
+        self.items.spawn(task.run(inbox));
         self.controls.push(control.clone());
         ItemHandle { key, progress, control }
     }

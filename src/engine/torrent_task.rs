@@ -20,6 +20,8 @@ use super::prepare::{Opened, Prepared};
 use super::progress::Gauge;
 use super::saver::Saver;
 use crate::base::id::TorrentId;
+use crate::base::metainfo::Info;
+use crate::base::selection::Selection;
 use crate::io::check::CheckWatch;
 use crate::io::dht_task::{DhtSearch, DhtStatus};
 use crate::io::dial::Greeted;
@@ -33,8 +35,10 @@ use crate::swarm::{Command, Source, Torrent};
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
 
 /// What the user can tell a running item.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Control {
+    /// Wait no longer for the user once the metadata is known; perhaps with another selection.
+    Go(Option<Selection>),
     /// Stop in order: keep what is there, tell trackers.
     Stop,
 }
@@ -104,6 +108,10 @@ pub(super) struct TorrentTask {
     pub told_of_trackers: Vec<String>,
     pub search: Option<DhtSearch>,
     pub dht_status: Option<watch::Receiver<DhtStatus>>,
+    /// The metadata, and the selection that was told of with it.
+    pub known: Option<(Arc<Info>, Arc<[bool]>)>,
+    /// One of those that share the memory.
+    pub counted_in: bool,
     /// Known to be private (BEP 27).
     pub private: bool,
     pub check: Arc<CheckWatch>,
@@ -250,9 +258,11 @@ impl TorrentTask {
     }
 
     fn on_control(&mut self, control: Option<Control>) {
+        if let Some(Control::Go(selection)) = control {
+            return self.go(selection);
+        }
         // The engine is gone (`None`), or the user has had enough. A second word changes nothing: who wants out at once
         // ends the process.
-        let (Some(Control::Stop) | None) = control;
         if matches!(self.phase, Phase::Running | Phase::Finishing) {
             self.stop_on_request();
         }

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderValue, LOCATION};
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Client, Response, Url, dns, redirect};
 use rustls::ClientConfig;
 use tokio::sync::OnceCell;
@@ -77,6 +77,25 @@ pub enum HttpError {
     Damaged(String),
 }
 
+/// A header of a request, as `Name: value`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Header {
+    name: HeaderName,
+    value: HeaderValue,
+}
+
+impl std::str::FromStr for Header {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Header, String> {
+        let wrong = || format!("{text:?} is not a header; write for example 'Cookie: a=b'");
+        let (name, value) = text.split_once(':').ok_or_else(wrong)?;
+        let name = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| wrong())?;
+        let value = HeaderValue::from_str(value.trim()).map_err(|_| wrong())?;
+        Ok(Header { name, value })
+    }
+}
+
 /// A .torrent file, or where one was asked for and a magnet link was found.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Fetched {
@@ -120,12 +139,14 @@ impl HttpClient {
         drop(self.tls().await); // who makes the request hears of the failure
     }
 
-    /// Fetches a .torrent over http(s); a redirect to a magnet link is followed in so far as it is handed back.
+    /// Fetches a .torrent over http(s), with `headers` for the host of `url` alone; a redirect to a magnet link is followed in so far as it is handed back.
     ///
     /// # Errors
     /// [`FetchError`], without the URL in it.
-    pub async fn fetch_torrent(&self, url: &str) -> Result<Fetched, FetchError> {
-        match self.get(url, Bounds::TORRENT, None).await? {
+    pub async fn fetch_torrent(&self, url: &str, headers: &[Header]) -> Result<Fetched, FetchError> {
+        let work = self.follow(url, Bounds::TORRENT, None, headers);
+        let total = Bounds::TORRENT.total;
+        match tokio::time::timeout(total, work).await.unwrap_or(Err(HttpError::TimedOut(total)))? {
             Reply::Magnet(link) => Ok(Fetched::Magnet(link)),
             Reply::Body { status, .. } if !(200..300).contains(&status) => Err(FetchError::Status(status)),
             Reply::Body { body, .. } if body.is_empty() => Err(FetchError::Empty),
@@ -139,19 +160,30 @@ impl HttpClient {
     /// # Errors
     /// [`HttpError`], without the URL in it. A status that says no is not an error here.
     pub async fn get(&self, url: &str, bounds: Bounds, family: Option<Family>) -> Result<Reply, HttpError> {
-        let work = self.follow(url, bounds, family);
+        let work = self.follow(url, bounds, family, &[]);
         tokio::time::timeout(bounds.total, work).await.unwrap_or(Err(HttpError::TimedOut(bounds.total)))
     }
 
     /// GET, hop by hop.
-    async fn follow(&self, url: &str, bounds: Bounds, family: Option<Family>) -> Result<Reply, HttpError> {
+    async fn follow(
+        &self,
+        url: &str,
+        bounds: Bounds,
+        family: Option<Family>,
+        headers: &[Header],
+    ) -> Result<Reply, HttpError> {
         let first = Url::parse(url.trim()).map_err(|_| HttpError::BadUrl("not a URL that can be fetched"))?;
         let mut url = first.clone();
         for _ in 0..=bounds.redirects {
             let look_up = self.0.resolver.lookup(url.host_str().unwrap_or_default().trim_matches(['[', ']']));
             let (client, _) = tokio::join!(self.client_for(&url, family), look_up);
             let client = client?;
-            let response = client.get(url.clone()).send().await.map_err(|error| HttpError::Unreachable(why(&error)))?;
+            let mut request = client.get(url.clone());
+            // They may hold a key: a host that another one redirects to does not get them.
+            for Header { name, value } in headers.iter().filter(|_| url.origin() == first.origin()) {
+                request = request.header(name, value);
+            }
+            let response = request.send().await.map_err(|error| HttpError::Unreachable(why(&error)))?;
             let Some(place) = redirect_of(&response) else {
                 let status = response.status().as_u16();
                 return Ok(Reply::Body { status, body: read_body(response, bounds.body).await? });

@@ -137,6 +137,21 @@ impl ResumeRecord {
         }
     }
 
+    /// Every record of the state folder that is intact, in no order; a folder that is not there has none.
+    ///
+    /// # Errors
+    /// If the folder can't be read.
+    pub fn load_all(state_dir: &Path) -> io::Result<Vec<ResumeRecord>> {
+        let entries = match fs::read_dir(state_dir) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) => return Err(e),
+        };
+        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        let records = paths.filter(|path| path.extension().is_some_and(|extension| extension == "resume"));
+        Ok(records.filter_map(|path| decode(&unseal(&fs::read(path).ok()?)?)).collect())
+    }
+
     /// Replaces the record in the state folder in one step; what was there stays whole until then. Blocks for as long as
     /// the disk takes.
     ///

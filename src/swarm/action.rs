@@ -12,6 +12,7 @@ use crate::base::id::PeerId;
 use crate::base::layout::Layout;
 use crate::base::run::{Run, RunBuffer};
 use crate::proto::session::PeerCommand;
+use crate::swarm::picker::Urgency;
 
 /// Names one connection (or one attempt) for the life of the torrent; never used again.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -91,6 +92,8 @@ pub enum Command {
     Stop,
     /// Upload slots: 0 uploads nothing.
     UploadSlots(u32),
+    /// Gives pieces a place before the ordinary ones, or takes it back (`None`).
+    Urge(Vec<(u32, Option<Urgency>)>),
     /// Bytes of buffers that this torrent may use from now on; one piece is always allowed.
     Memory(u64),
     /// The torrent is private (BEP 27): forget every address and drop every peer that no tracker gave.

@@ -6,6 +6,7 @@ use crate::base::bitfield::Bitfield;
 use crate::proto::session::PeerCommand;
 use crate::swarm::action::{Action, Command, PeerKey, Source, Start};
 use crate::swarm::open_piece::Closing;
+use crate::swarm::picker::Urgency;
 use crate::swarm::pieces::Pieces;
 use crate::swarm::torrent::Torrent;
 
@@ -26,6 +27,7 @@ impl Torrent {
                 }
                 self.supply = true;
             }
+            Command::Urge(pieces) => self.urge(pieces),
             Command::TrackerOnly => {
                 self.tracker_only = true;
                 self.keep_peers_of(&[Source::Tracker]);
@@ -72,6 +74,14 @@ impl Torrent {
         }
         self.review_all_interest();
         self.supply = true;
+    }
+
+    fn urge(&mut self, urgent: Vec<(u32, Option<Urgency>)>) {
+        if let Some(pieces) = &mut self.pieces {
+            for (piece, urgency) in urgent.into_iter().filter(|(piece, _)| *piece < pieces.layout.pieces()) {
+                pieces.picker.set_urgency(piece, urgency);
+            }
+        }
     }
 
     /// Nothing more is asked for; what is open goes to the disk.

@@ -7,7 +7,6 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use rtorrent_cli::base::metainfo::{self, Metainfo};
-use rtorrent_cli::base::selection::Selection;
 use rtorrent_cli::engine::{CheckMode, Engine, EngineSettings, Goal, Item, ItemSource};
 
 use super::make_torrent::Made;
@@ -38,20 +37,9 @@ impl LocalSeeder {
                 let torrent = metainfo::wrap(&info.raw, &[vec![url.clone()]], &[]);
                 let settings = EngineSettings { dht: false, pex: false, lsd: false, ..EngineSettings::default() };
                 let mut engine = Engine::start(settings).await.unwrap();
-                engine.add(Item {
-                    source: ItemSource::Torrent(Arc::new(Metainfo::parse(&torrent).unwrap())),
-                    goal: Goal::Seed { ratio: None, time: None },
-                    dir,
-                    name: None,
-                    selection: Selection::default(),
-                    check: CheckMode::Full,
-                    overwrite: false,
-                    trackers: Vec::new(),
-                    no_trackers: false,
-                    peers: Vec::new(),
-                    metadata_timeout: None,
-                    stall_timeout: None,
-                });
+                let source = ItemSource::Torrent(Arc::new(Metainfo::parse(&torrent).unwrap()));
+                let goal = Goal::Seed { ratio: None, time: None };
+                engine.add(Item { check: CheckMode::Full, ..Item::new(source, goal, dir) });
                 let patience = Instant::now() + Duration::from_secs(60);
                 while tracker.peers(hash).is_empty() {
                     assert!(Instant::now() < patience, "the seeder did not announce itself");

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum, ValueHint};
+use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
 use super::get::{ChoiceArgs, SeedGoalArgs};
 use super::network::NetworkArgs;
@@ -97,6 +97,68 @@ pub struct DoctorArgs {
     pub output: OutputArgs,
     #[command(flatten)]
     pub state: StateArgs,
+}
+
+#[derive(Args, Debug)]
+pub struct LsArgs {
+    /// Only those that are not complete
+    #[arg(short, long)]
+    pub unfinished: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub state: StateArgs,
+}
+
+#[derive(Args, Debug)]
+pub struct RmArgs {
+    /// Info hash, its beginning, or name, as `ls` shows them
+    #[arg(value_name = "WHICH", required_unless_present_any = ["complete", "gone"])]
+    pub which: Vec<String>,
+    /// All that are complete
+    #[arg(long)]
+    pub complete: bool,
+    /// All of which nothing is on disk any more
+    #[arg(long)]
+    pub gone: bool,
+    #[command(flatten)]
+    pub state: StateArgs,
+}
+
+#[derive(Args, Debug)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub struct ConfigArgs {
+    #[command(subcommand)]
+    pub action: ConfigAction,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum ConfigAction {
+    /// Where the configuration file is, or would be
+    Path(ConfigWhereArgs),
+    /// Every flag that can be configured, its value, and where that comes from
+    Show(ConfigShowArgs),
+}
+
+#[derive(Args, Debug)]
+pub struct ConfigWhereArgs {
+    /// This file instead of the platform's
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct ConfigShowArgs {
+    /// One JSON object a flag
+    #[arg(long)]
+    pub json: bool,
+    /// This file instead of the platform's
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+    /// With this profile
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
 }
 
 #[derive(Args, Debug)]

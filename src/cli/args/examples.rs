@@ -16,6 +16,8 @@ Examples:
   rtorrent-cli get 'magnet:?xt=urn:btih:...&tr=...'      quotes keep the shell away from the &
   rtorrent-cli get -d ~/Downloads a.torrent b.torrent    two at once
   rtorrent-cli get -s 1-3,7 -x '*.txt' a.torrent         some files of it
+  rtorrent-cli get -n a.torrent                          what would happen
+  rtorrent-cli get -i list.txt --archive done.txt        every source of a list, once
   rtorrent-cli get --seed-ratio 1 a.torrent              give back what was taken
 
 Interrupted? The same command line goes on where it stopped.";
@@ -54,3 +56,29 @@ pub const MAN: &str = "\
 Examples:
   rtorrent-cli man | man -l -
   rtorrent-cli man ~/.local/share/man/man1";
+
+pub const LS: &str = "\
+Examples:
+  rtorrent-cli ls
+  rtorrent-cli ls --json | jq -r 'select(.state == \"unfinished\") | .path'
+  rtorrent-cli get --resume                              go on with all that is unfinished";
+
+pub const RM: &str = "\
+Examples:
+  rtorrent-cli rm 0123abcd
+  rtorrent-cli rm --complete --gone                      keep the unfinished ones alone";
+
+pub const CONFIG: &str = "\
+Examples:
+  rtorrent-cli config path
+  rtorrent-cli config show --profile night
+
+The file is TOML; keys are named like the long flags:
+  dir = \"/data/downloads\"
+  tracker = [\"udp://tracker.example:80\"]
+  [profile.night]
+  jobs = 10";
+
+pub const SCHEMA: &str = "\
+Examples:
+  rtorrent-cli schema > events.schema.json";

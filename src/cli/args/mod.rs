@@ -11,11 +11,16 @@ mod output;
 
 use std::ffi::{OsStr, OsString};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
-pub use commands::{CompletionsArgs, DoctorArgs, InfoArgs, ManArgs, SeedArgs, Shell, VerifyArgs};
-use examples::{COMPLETIONS, DOCTOR, GET, INFO, MAN, ROOT, SEED, VERIFY};
-pub use get::{Check, ChoiceArgs, GetArgs, LimitArgs, SeedGoalArgs, TargetArgs};
+pub use commands::{
+    CompletionsArgs, ConfigAction, ConfigArgs, ConfigShowArgs, DoctorArgs, InfoArgs, LsArgs, ManArgs, RmArgs, SeedArgs,
+    Shell, VerifyArgs,
+};
+use examples::{COMPLETIONS, CONFIG, DOCTOR, GET, INFO, LS, MAN, RM, ROOT, SCHEMA, SEED, VERIFY};
+pub use get::{
+    Allocation, BatchArgs, Check, ChoiceArgs, GetArgs, HookArgs, LimitArgs, LookArgs, SeedGoalArgs, TargetArgs,
+};
 pub use network::{EncryptionChoice, NetworkArgs};
 pub use output::{ColorWhen, OutputArgs, ProgressStyle, StateArgs};
 
@@ -45,6 +50,18 @@ pub enum Command {
     /// Say what works from here: DHT, calls from outside, disk, hashes
     #[command(after_help = DOCTOR)]
     Doctor(Box<DoctorArgs>),
+    /// Show the downloads that the state folder knows
+    #[command(after_help = LS)]
+    Ls(LsArgs),
+    /// Forget a download; its files stay
+    #[command(after_help = RM)]
+    Rm(RmArgs),
+    /// Show the configuration and where it comes from
+    #[command(after_help = CONFIG)]
+    Config(ConfigArgs),
+    /// Print the JSON Schema of the events of --json
+    #[command(after_help = SCHEMA)]
+    Schema,
     /// Print a shell's completion script
     #[command(after_help = COMPLETIONS)]
     Completions(CompletionsArgs),
@@ -53,8 +70,14 @@ pub enum Command {
     Man(ManArgs),
 }
 
+/// The whole definition.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Names that a first argument may have without being a source.
-const COMMANDS: [&str; 7] = ["get", "info", "verify", "seed", "doctor", "completions", "man"];
+const COMMANDS: [&str; 11] =
+    ["get", "info", "verify", "seed", "doctor", "ls", "rm", "config", "schema", "completions", "man"];
 
 /// The arguments with `get` put in where no command stands first.
 pub fn with_default_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
@@ -79,7 +102,6 @@ pub fn glued_like_aria2(arguments: &[OsString]) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     fn parse(line: &[&str]) -> Result<Command, String> {
         let arguments = std::iter::once("rtorrent-cli").chain(line.iter().copied()).map(OsString::from).collect();
@@ -103,7 +125,7 @@ mod tests {
 
     #[test]
     fn what_is_not_built_is_refused() {
-        for flag in ["--interface", "--proxy", "--limit-down", "--sequential", "--input-file", "-i", "-4"] {
+        for flag in ["--limit-down", "--no-such-flag", "-Z"] {
             assert!(parse(&["get", flag, "1", "a.torrent"]).is_err(), "{flag}");
         }
     }

@@ -5,7 +5,8 @@ use std::ops::RangeInclusive;
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 
-use crate::cli::values::{parse_host_port, parse_memory, parse_ports, parse_tracker};
+use crate::cli::values::{parse_host_port, parse_memory, parse_ports, parse_tracker, parse_user_agent};
+use crate::io::http::Header;
 
 /// Peers, trackers, sockets and memory.
 #[derive(Args, Debug)]
@@ -26,6 +27,14 @@ pub struct NetworkArgs {
     /// Ignore the source's own trackers
     #[arg(long, env = "RTORRENT_CLI_NO_TRACKERS", hide_env = true, value_parser = BoolishValueParser::new())]
     pub no_trackers: bool,
+    /// Send this header when a .torrent is fetched from its URL
+    #[arg(short = 'H', long = "header", value_name = "HEADER")]
+    #[arg(env = "RTORRENT_CLI_HEADER", hide_env = true)]
+    pub headers: Vec<Header>,
+    /// What HTTP servers and peers are told to be the client
+    #[arg(long, value_name = "NAME", value_parser = parse_user_agent)]
+    #[arg(env = "RTORRENT_CLI_USER_AGENT", hide_env = true)]
+    pub user_agent: Option<String>,
     /// Connections an item, at most
     #[arg(long, value_name = "N", default_value = "80", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     #[arg(env = "RTORRENT_CLI_MAX_PEERS", hide_env = true)]

@@ -13,6 +13,14 @@ pub struct StateArgs {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     #[arg(env = "RTORRENT_CLI_STATE_DIR", hide_env = true)]
     pub state_dir: Option<PathBuf>,
+    /// Read this configuration file, or none [default: the platform's, see `config path`]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(env = "RTORRENT_CLI_CONFIG", hide_env = true)]
+    pub config: Option<PathBuf>,
+    /// Use the configuration's [profile.NAME]
+    #[arg(long, value_name = "NAME")]
+    #[arg(env = "RTORRENT_CLI_PROFILE", hide_env = true)]
+    pub profile: Option<String>,
 }
 
 /// What is shown, and how.
@@ -32,6 +40,10 @@ pub struct OutputArgs {
     /// Say more: causes of errors, then what the engine does (-vv, -vvv)
     #[arg(short, long, action = ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
+    /// Write a log to this file (with -v more of it)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(env = "RTORRENT_CLI_LOG", hide_env = true)]
+    pub log: Option<PathBuf>,
     /// Colours: auto, always, never
     #[arg(long, value_name = "WHEN", value_enum, default_value = "auto", hide_possible_values = true)]
     #[arg(env = "RTORRENT_CLI_COLOR", hide_env = true)]

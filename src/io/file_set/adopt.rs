@@ -1,6 +1,6 @@
 //! Settling what is taken up of what was found, and giving files their names when they are whole.
 
-use super::{FileError, FileSet, Place, Slot, State};
+use super::{Allocate, FileError, FileSet, Place, Slot, State};
 use crate::base::bitfield::Bitfield;
 
 impl FileSet {
@@ -40,7 +40,7 @@ impl FileSet {
         let empty = size == 0 || (allocated == 0 && size == length);
         if !selected {
             state.slots[index].place = Place::Edges;
-        } else if empty || length == 0 && size == 0 || (place == Place::Part && size == length) {
+        } else if empty || length == 0 && size == 0 || (place == Place::Part && self.has_length_of_ours(size, length)) {
             // Nothing is lost: it has no content, or is what a run of ours that was killed early leaves.
         } else if !self.overwrite {
             let path = self.path(index);
@@ -54,6 +54,11 @@ impl FileSet {
             (slot.place, slot.stamp, slot.allocated) = (Place::Absent, None, 0);
         }
         Ok(())
+    }
+
+    /// Whether a run of ours would have left an unfinished file of that size.
+    fn has_length_of_ours(&self, size: u64, length: u64) -> bool {
+        size == length || (self.allocate == Allocate::None && size < length)
     }
 
     /// Notes that piece `piece` is verified and written; files that are whole with it get their names.

@@ -28,6 +28,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use error::FileError;
 pub use sync::Synced;
+pub use sys::free_space;
 pub use transfer::Stretched;
 
 use self::edges::Edges;
@@ -49,6 +50,7 @@ pub struct FileSetup {
     pub selected: Vec<bool>,
     /// Unfinished files carry `.part`.
     pub part: bool,
+    pub allocate: Allocate,
     /// Nothing on disk is made, changed or renamed without it.
     pub writable: bool,
     /// Go on where something of a foreign make stands in the way.
@@ -57,6 +59,18 @@ pub struct FileSetup {
     pub edges: Option<PathBuf>,
     /// Files open at a time, at most; 128 unless the process may open few.
     pub max_open: usize,
+}
+
+/// How a new file gets its room on disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Allocate {
+    /// It grows as it is written.
+    None,
+    /// It has its full length at once, and holes where nothing is written yet.
+    #[default]
+    Sparse,
+    /// Its full length is set aside at once, so that it can't run out of space; sparse where the file system can't.
+    Full,
 }
 
 /// The paths of a torrent's files below the output folder; `name` takes the place of the single file's or the top
@@ -77,6 +91,7 @@ pub struct FileSet {
     paths: Box<[Box<Path>]>,
     folder: Folder,
     part: bool,
+    allocate: Allocate,
     writable: bool,
     overwrite: bool,
     edges: Edges,
@@ -165,6 +180,7 @@ impl FileSet {
             paths: setup.paths.into_iter().map(PathBuf::into_boxed_path).collect(),
             folder,
             part: setup.part,
+            allocate: setup.allocate,
             writable: setup.writable,
             overwrite: setup.overwrite,
             state: Mutex::new(State {

@@ -96,6 +96,22 @@ pub fn free_space(folder: &Path) -> Option<u64> {
     }
 }
 
+/// Gives a new file its length and sets its blocks aside; where that can't be done, only the length.
+///
+/// # Errors
+/// The file system's: no room, above all.
+pub fn allocate(file: &File, length: u64) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if length > 0 {
+        use rustix::io::Errno;
+        return match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, length) {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => file.set_len(length),
+            result => Ok(result?),
+        };
+    }
+    file.set_len(length)
+}
+
 /// The first byte at or after `offset` that may hold data; `None` if only holes follow. Where holes can't be asked
 /// for, everything is data.
 pub fn next_data(file: &File, offset: u64) -> Option<u64> {
@@ -188,6 +204,19 @@ mod tests {
         let mut back = vec![0; bytes.len() + 100];
         assert_eq!(read_at(&file, &mut back, 7).unwrap(), bytes.len(), "less only at the end");
         assert_eq!(back[..bytes.len()], bytes);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_is_allocated_takes_room_at_once() {
+        use std::os::unix::fs::MetadataExt;
+        let (full, sparse) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+        allocate(&full, 1 << 20).unwrap();
+        sparse.set_len(1 << 20).unwrap();
+        let (full, sparse) = (full.metadata().unwrap(), sparse.metadata().unwrap());
+        assert_eq!((full.len(), sparse.len()), (1 << 20, 1 << 20));
+        assert!(full.blocks() * 512 >= 1 << 20 && sparse.blocks() * 512 < 1 << 20);
+        allocate(&tempfile::tempfile().unwrap(), 0).unwrap();
     }
 
     #[cfg(target_os = "linux")]

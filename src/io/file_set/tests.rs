@@ -35,6 +35,7 @@ impl Fixture {
 
     pub fn setup(&self) -> FileSetup {
         FileSetup {
+            allocate: Allocate::Sparse,
             layout: self.layout.clone(),
             paths: self.paths.clone(),
             dir: self.out.path().to_owned(),

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::IoSlice;
 use std::sync::Arc;
 
-use super::{FileError, FileSet, Place, State, sys};
+use super::{Allocate, FileError, FileSet, Place, State, sys};
 use crate::base::layout::Stretch;
 
 /// Bytes of one piece, to be written.
@@ -153,7 +153,8 @@ impl FileSet {
         Some((file, stretch.file_offset))
     }
 
-    /// The open file `index`, which is on disk; opened if it is not open. Opened for writing it gets its full length.
+    /// The open file `index`, which is on disk; opened if it is not open. Opened for writing it gets its
+    /// full length, unless it is to grow as it is written.
     pub(super) fn opened(&self, state: &mut State, index: usize, write: bool) -> Result<Arc<File>, FileError> {
         if let Some(file) = state.handles.get(index, write) {
             return Ok(file);
@@ -163,20 +164,29 @@ impl FileSet {
         let length = self.layout.files()[index].length;
         if write {
             let found = file.metadata().map_err(|e| FileError::io("look at", spot.path(), e))?.len();
-            if found != length {
+            if found > length || (found < length && self.allocate != Allocate::None) {
                 file.set_len(length).map_err(|e| FileError::io("set the length of", spot.path(), e))?;
             }
         }
         Ok(state.handles.put(index, file, write))
     }
 
-    /// Makes file `index`, sparse and at full length, and moves into it what the edge file holds of it.
+    /// Makes file `index` with the room that [`Allocate`] says, and moves into it what the edge file holds of it.
     pub(super) fn make(&self, state: &mut State, index: usize) -> Result<(), FileError> {
         let spot = self.spot(index, true)?;
         let (spot, place) = if self.part { (spot.part()?, Place::Part) } else { (spot, Place::Named) };
         let file = spot.create()?;
         let span = self.layout.files()[index];
-        file.set_len(span.length).map_err(|e| FileError::io("set the length of", spot.path(), e))?;
+        match self.allocate {
+            Allocate::None => Ok(()),
+            Allocate::Sparse => file.set_len(span.length),
+            Allocate::Full => sys::allocate(&file, span.length),
+        }
+        .map_err(|e| {
+            // What is too large for the disk must not stand there in its full, empty length.
+            let _ = spot.remove();
+            FileError::io("set the length of", spot.path(), e)
+        })?;
         let pieces = self.layout.pieces_of(index);
         for piece in [pieces.start, pieces.end.saturating_sub(1)] {
             if piece < pieces.end && self.edges.covers(piece) && (piece == pieces.start || pieces.len() > 1) {

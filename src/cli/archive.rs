@@ -1,0 +1,82 @@
+//! `--archive FILE`: the info hashes that need no download any more, one a line.
+//!
+//! Only the first word of a line counts, the name behind it is for people; `#` begins a comment. Lines are added with
+//! one write each, so that several runs can share a file.
+
+use std::collections::HashSet;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::error::{Problem, file_problem};
+use super::text::escape;
+use crate::base::id::TorrentId;
+
+/// The hashes that stand in the file, and those that this run has added.
+#[derive(Debug)]
+pub struct Archive {
+    path: PathBuf,
+    hashes: HashSet<String>,
+}
+
+impl Archive {
+    /// Reads the file; one that is not there is empty, and made when something is added.
+    ///
+    /// # Errors
+    /// If it can't be read.
+    pub fn open(path: &Path) -> Result<Archive, Problem> {
+        let text = match std::fs::read(path) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(file_problem("read the archive", path, error)),
+        };
+        let word = |line: &str| line.split_whitespace().next().map(str::to_ascii_lowercase);
+        let hashes = text.lines().filter_map(word).filter(|word| !word.starts_with('#')).collect();
+        Ok(Archive { path: path.to_owned(), hashes })
+    }
+
+    pub fn contains(&self, id: &TorrentId) -> bool {
+        hashes(id).any(|hash| self.hashes.contains(&hash))
+    }
+
+    /// Adds a torrent, unless it is there.
+    ///
+    /// # Errors
+    /// If the file can't be written.
+    pub fn add(&mut self, id: &TorrentId, name: &str) -> Result<(), Problem> {
+        let Some(hash) = hashes(id).next().filter(|hash| self.hashes.insert(hash.clone())) else { return Ok(()) };
+        let line = format!("{hash}  {}\n", escape(name));
+        let file = OpenOptions::new().create(true).append(true).open(&self.path);
+        file.and_then(|mut file| file.write_all(line.as_bytes()))
+            .map_err(|error| file_problem("write the archive", &self.path, error))
+    }
+}
+
+/// All names of a torrent, the one that is written first.
+fn hashes(id: &TorrentId) -> impl Iterator<Item = String> {
+    let (v1, v2) = (id.v1().map(|hash| hash.to_string()), id.v2().map(|hash| hash.to_string()));
+    v1.into_iter().chain(v2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::id::InfoHashV1;
+
+    #[test]
+    fn what_is_added_is_found_again_and_strange_lines_do_no_harm() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("archive");
+        let id = |byte: u8| TorrentId::new(Some(InfoHashV1([byte; 20])), None).unwrap();
+        std::fs::write(&path, format!("# {}\n\n{}  an old one\nnonsense\n", "02".repeat(20), "0A".repeat(20))).unwrap();
+        let mut archive = Archive::open(&path).unwrap();
+        assert!(archive.contains(&id(10)) && !archive.contains(&id(2)) && !archive.contains(&id(3)));
+        archive.add(&id(3), "a\nb").unwrap();
+        archive.add(&id(3), "again").unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.ends_with(&format!("nonsense\n{}  a\\nb\n", "03".repeat(20))), "{text}");
+        assert!(Archive::open(&path).unwrap().contains(&id(3)));
+        assert!(Archive::open(&dir.path().join("none")).unwrap().hashes.is_empty());
+        assert!(Archive::open(dir.path()).is_err());
+    }
+}

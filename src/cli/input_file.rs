@@ -1,0 +1,135 @@
+//! The files of `-i` and `--save-session`: one source a line, indented `key=value` lines for its flags.
+//!
+//! Blank lines and lines that begin with `#` are nothing. A key is the name of a flag without its dashes; those that
+//! aria2 users know by another name have that one too. What stands in such a file counts before the command line.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use super::error::{Problem, file_problem};
+
+/// The flags that an item may have of its own.
+pub const KEYS: &[&str] = &[
+    "dir",
+    "output",
+    "check",
+    "overwrite",
+    "no-part",
+    "allocate",
+    "no-space-check",
+    "sequential",
+    "first-last",
+    "select",
+    "exclude",
+    "seed-ratio",
+    "seed-time",
+    "no-upload",
+    "metadata-timeout",
+    "stall-timeout",
+    "tracker",
+    "no-trackers",
+    "peer",
+    "web-seed",
+    "header",
+];
+
+/// What aria2 calls some of them.
+const ALIASES: &[(&str, &str)] = &[
+    ("out", "output"),
+    ("select-file", "select"),
+    ("bt-tracker", "tracker"),
+    ("allow-overwrite", "overwrite"),
+    ("file-allocation", "allocate"),
+    ("bt-stop-timeout", "stall-timeout"),
+];
+
+/// One source with its flags.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Entry {
+    pub source: String,
+    /// In the order of the file; a key may stand again.
+    pub options: Vec<(String, String)>,
+    /// Its line, from 1.
+    pub line: usize,
+}
+
+/// Reads what such a file holds.
+///
+/// # Errors
+/// The line, from 1, and what is wrong with it, where it can't be said what a line belongs to. Unknown keys are the
+/// item's affair.
+pub fn parse(text: &str) -> Result<Vec<Entry>, (usize, &'static str)> {
+    let mut entries: Vec<Entry> = Vec::new();
+    for (line, content) in (1..).zip(text.lines()) {
+        let content = if line == 1 { content.trim_start_matches('\u{feff}') } else { content };
+        let trimmed = content.trim();
+        if trimmed.is_empty() || trimmed.starts_with('#') {
+            continue;
+        }
+        if !content.starts_with([' ', '\t']) {
+            entries.push(Entry { source: trimmed.to_owned(), options: Vec::new(), line });
+            continue;
+        }
+        let entry = entries.last_mut().ok_or((line, "an indented line, but no source before it"))?;
+        let (key, value) = trimmed.split_once('=').ok_or((line, "an indented line is KEY=VALUE"))?;
+        let key = key.trim();
+        let key = ALIASES.iter().find(|(alias, _)| *alias == key).map_or(key, |(_, name)| name);
+        entry.options.push((key.to_owned(), value.trim().to_owned()));
+    }
+    Ok(entries)
+}
+
+/// The entries as [`parse`] reads them.
+pub fn to_text(entries: &[Entry]) -> String {
+    let mut text = String::new();
+    for entry in entries {
+        text += &format!("{}\n", entry.source);
+        entry.options.iter().for_each(|(key, value)| text += &format!("  {key}={value}\n"));
+    }
+    text
+}
+
+/// Writes a session in one step: whoever reads it sees the old one or the new one.
+///
+/// # Errors
+/// What the file system says.
+pub fn save(path: &Path, entries: &[Entry]) -> Result<(), Problem> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let write = || -> std::io::Result<()> {
+        let mut file = tempfile::Builder::new().prefix(".session-").tempfile_in(folder)?;
+        file.write_all(to_text(entries).as_bytes())?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    write().map_err(|error| file_problem("write the session", path, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "# what I want\n\nmagnet:?xt=urn:btih:00&dn=a\n  dir=/tmp/my files\n\tselect = 1-3\n  # not that\n  select=ext:mkv\nb.torrent\n  out=c=d\n";
+
+    #[test]
+    fn sources_comments_and_options() {
+        let entries = parse(TEXT).unwrap();
+        assert_eq!(entries.len(), 2);
+        assert_eq!((entries[0].source.as_str(), entries[0].line), ("magnet:?xt=urn:btih:00&dn=a", 3));
+        let pairs =
+            |entry: &Entry| entry.options.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>();
+        assert_eq!(pairs(&entries[0]), ["dir=/tmp/my files", "select=1-3", "select=ext:mkv"]);
+        assert_eq!(pairs(&entries[1]), ["output=c=d"]);
+        assert_eq!(parse("  dir=x\na"), Err((1, "an indented line, but no source before it")));
+        assert_eq!(parse("a\n  what"), Err((2, "an indented line is KEY=VALUE")));
+        assert_eq!(parse("\u{feff}a\r\n  dir=b\r\n").unwrap()[0].options, [("dir".to_owned(), "b".to_owned())]);
+    }
+
+    #[test]
+    fn a_session_is_read_as_it_was_written() {
+        let entries = parse(TEXT).unwrap();
+        let again = parse(&to_text(&entries)).unwrap();
+        let plain =
+            |entries: &[Entry]| entries.iter().map(|e| (e.source.clone(), e.options.clone())).collect::<Vec<_>>();
+        assert_eq!(plain(&again), plain(&entries));
+    }
+}

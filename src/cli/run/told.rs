@@ -1,0 +1,77 @@
+//! What is said of the engine's events.
+
+use super::Run;
+use super::job::{Hold, State};
+use crate::cli::display::ReaderGone;
+use crate::cli::endings::{complete_text, problem_of};
+use crate::cli::exit::Exit;
+use crate::cli::hooks::Occasion;
+use crate::cli::json;
+use crate::cli::text::escape;
+use crate::engine::{Event, FailureKind, ItemKey, Stage};
+
+impl Run<'_> {
+    pub(super) fn on_event(&mut self, key: ItemKey, event: Event) -> Result<(), ReaderGone> {
+        let Some(&place) = self.places.get(&key) else { return Ok(()) };
+        let job = &mut self.tracked[place];
+        if job.over().is_some() {
+            return Ok(());
+        }
+        let display = &mut *self.display;
+        match event {
+            Event::Stage(stage) => {
+                if job.only_serves() && stage == Stage::Seeding {
+                    let swarm = job.progress().swarm;
+                    job.complete = swarm.pieces_done == swarm.pieces;
+                }
+                // What is complete stops without a word.
+                let quietly = job.complete && stage == Stage::Stopping;
+                display.stage(job.sample(), stage, quietly)?;
+            }
+            Event::Metadata { info, selected } => {
+                job.name = info.name.clone();
+                display.json_line(&json::metadata(job.key, &info, &selected))?;
+                job.info = Some(info);
+                job.selected = Some(selected);
+                if let State::Running(running) = &mut job.state
+                    && running.hold == Hold::Resolving
+                {
+                    running.hold = if self.options.interactive { Hold::Choice } else { Hold::Slot };
+                }
+                self.options.hooks.fire(Occasion::Metadata, || job.told("metadata", Exit::Success));
+            }
+            Event::File { index, path } => {
+                let shown = job
+                    .info
+                    .as_ref()
+                    .map_or(index, |info| info.files.iter().take(index).filter(|file| !file.pad).count());
+                display.json_line(&json::file(job.key, shown + 1, &path))?;
+            }
+            Event::Complete { path } => {
+                job.complete = true;
+                job.path = Some(path.clone());
+                let (progress, since) = (job.progress(), job.running().map(|running| running.since));
+                display.good("done", &complete_text(&job.name, &progress, since));
+                display.json_line(&json::complete(job.key, &path))?;
+                display.result_line(&path.to_string_lossy())?;
+                if let (Some(archive), Some(id)) = (&mut self.options.archive, job.id())
+                    && let Err(problem) = archive.add(&id, &job.name)
+                {
+                    display.warning(&problem.to_string());
+                }
+                self.options.hooks.fire(Occasion::Complete, || job.told("complete", Exit::Success));
+            }
+            Event::Warning(text) => display.warning(&format!("{}: {}", escape(&job.name), escape(&text))),
+            Event::Done => job.end(Exit::Success),
+            Event::Failed(failure) if failure.kind == FailureKind::Stopped => {
+                let exit = if job.complete { Exit::Success } else { Exit::Unfinished };
+                job.end(exit);
+            }
+            Event::Failed(failure) => {
+                let problem = problem_of(&job.name, &failure);
+                return self.fail(place, &problem);
+            }
+        }
+        Ok(())
+    }
+}

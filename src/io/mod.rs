@@ -13,6 +13,7 @@ pub mod listen;
 pub mod lock;
 mod mse;
 mod outbox;
+mod parcel;
 pub mod peer_task;
 mod rc4_stream;
 pub mod resolve;

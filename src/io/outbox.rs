@@ -1,16 +1,18 @@
 //! What waits to be written to one peer: small frames and blocks, in order.
 //!
-//! Blocks are asked of the disk ahead of time and stand in the queue as promises until their bytes come; nothing
-//! behind a promise overtakes it. The session is asked for more only while less than [`Outbox::AHEAD`] bytes wait, so
+//! There are two ways for a block. To a plain TCP socket it is sent by a disk thread: the front of the queue goes there
+//! as a [`Parcel`], and until that comes back nothing else is written. For other streams blocks are read ahead of time
+//! and stand in the queue as promises until their bytes come. Nothing overtakes a block in either way. The session is asked for more only while less than [`Outbox::AHEAD`] bytes wait, so
 //! that a choke or a cancel still finds most of the queue in the session's hands.
 
 use std::collections::VecDeque;
-use std::io::IoSlice;
+use std::io::{self, IoSlice};
 
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
 
 use super::file_set::FileError;
+use super::parcel::{Parcel, Part, Served};
 use crate::proto::wire::{BlockRequest, PIECE_HEADER_LEN, piece_header};
 
 /// A block on its way from the disk.
@@ -22,13 +24,34 @@ pub struct Outbox {
     queue: VecDeque<Entry>,
     /// Bytes of the front entry that have been written.
     written: usize,
-    /// Bytes in the queue, promised ones included.
+    /// Bytes in the queue and in the parcel that is away, promised ones included.
     waiting: usize,
+    away: Option<Away>,
+}
+
+/// A parcel that a disk thread has.
+#[derive(Debug)]
+struct Away {
+    answer: oneshot::Receiver<Served>,
+    weight: usize,
+}
+
+/// Something came from the disk threads.
+#[derive(Debug)]
+pub enum Arrival {
+    /// The bytes of a promise.
+    Kept,
+    /// This block can't be read; it has left the queue.
+    Broken(BlockRequest),
+    /// A parcel is back, and what was left of it is in the queue again; [`Served::rest`] is empty.
+    Served(Served),
 }
 
 #[derive(Debug)]
 enum Entry {
     Bytes(Vec<u8>),
+    /// To be sent by a disk thread.
+    Asked(BlockRequest),
     Promise(BlockRequest, BlockPromise),
     /// A promise that was broken: the block can't be read.
     Broken(BlockRequest),
@@ -38,6 +61,9 @@ enum Entry {
 impl Outbox {
     /// Bytes to hold at most ahead of the socket.
     pub const AHEAD: usize = 512 * 1024;
+
+    /// A disk thread sends so many bytes, and then the other peers get their turn.
+    const TURN: usize = 256 * 1024;
 
     /// Slices of one system call.
     const MAX_SLICES: usize = 64;
@@ -56,18 +82,63 @@ impl Outbox {
         self.queue.push_back(Entry::Promise(request, promise));
     }
 
+    /// A block that a disk thread is to send.
+    pub fn push_asked(&mut self, request: BlockRequest) {
+        self.waiting += request.len as usize;
+        self.queue.push_back(Entry::Asked(request));
+    }
+
     /// True if the front can be written now.
     pub fn is_writable(&self) -> bool {
-        matches!(self.queue.front(), Some(Entry::Bytes(_) | Entry::Block(..)))
+        self.away.is_none() && matches!(self.queue.front(), Some(Entry::Bytes(_) | Entry::Block(..)))
     }
 
     pub fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+        self.queue.is_empty() && self.away.is_none()
     }
 
-    /// Waits for the promise at the front; for ever if there is none. Cancel-safe. A block that can't be read comes
-    /// back as an error and leaves the queue.
-    pub async fn front_arrives(&mut self) -> Result<(), BlockRequest> {
+    /// What a disk thread is to send next, if a block for it is at the front and nothing is with one yet; then
+    /// [`Outbox::sent_away`].
+    pub fn take_parcel(&mut self) -> Option<Parcel> {
+        if self.away.is_some() || !matches!(self.queue.front(), Some(Entry::Asked(_))) {
+            return None;
+        }
+        let mut parcel = Parcel { parts: VecDeque::new(), written: std::mem::take(&mut self.written) };
+        let mut weight = 0;
+        while weight < Self::TURN {
+            let part = match self.queue.pop_front() {
+                Some(Entry::Asked(request)) => Part::Block(request),
+                Some(Entry::Bytes(bytes)) => Part::Bytes(bytes),
+                Some(other) => {
+                    self.queue.push_front(other);
+                    break;
+                }
+                None => break,
+            };
+            weight += part.weight();
+            parcel.parts.push_back(part);
+        }
+        Some(parcel)
+    }
+
+    /// The parcel just taken, of so much weight, is with a disk thread.
+    pub fn sent_away(&mut self, weight: usize, answer: oneshot::Receiver<Served>) {
+        self.away = Some(Away { answer, weight });
+    }
+
+    /// Waits for the parcel that is away, or for the promise at the front; for ever if there is neither. Cancel-safe.
+    ///
+    /// # Errors
+    /// If the disk threads are gone and a parcel with them.
+    pub async fn arrives(&mut self) -> io::Result<Arrival> {
+        if let Some(away) = &mut self.away {
+            let answer = (&mut away.answer).await;
+            let weight = away.weight;
+            self.away = None;
+            let mut served = answer.map_err(|_| io::Error::other("the disk threads are gone"))?;
+            self.take_back(weight, std::mem::take(&mut served.rest));
+            return Ok(Arrival::Served(served));
+        }
         let (request, answer) = match self.queue.front_mut() {
             Some(Entry::Promise(request, promise)) => (*request, promise.await.ok()),
             Some(Entry::Broken(request)) => (*request, None),
@@ -77,9 +148,20 @@ impl Outbox {
         if let Entry::Broken(_) = self.queue[0] {
             self.waiting -= request.len as usize;
             self.queue.pop_front();
-            return Err(request);
+            return Ok(Arrival::Broken(request));
         }
-        Ok(())
+        Ok(Arrival::Kept)
+    }
+
+    fn take_back(&mut self, weight: usize, rest: Parcel) {
+        self.waiting -= weight - rest.weight();
+        self.written = rest.written;
+        for part in rest.parts.into_iter().rev() {
+            self.queue.push_front(match part {
+                Part::Bytes(bytes) => Entry::Bytes(bytes),
+                Part::Block(request) => Entry::Asked(request),
+            });
+        }
     }
 
     /// Turns the promises behind the front that have been kept into blocks, so that one write takes many.
@@ -102,7 +184,7 @@ impl Outbox {
             let parts: [&[u8]; 2] = match entry {
                 Entry::Bytes(bytes) => [bytes, &[]],
                 Entry::Block(_, header, bytes) => [header, bytes],
-                Entry::Promise(..) | Entry::Broken(_) => break,
+                Entry::Promise(..) | Entry::Broken(_) | Entry::Asked(_) => break,
             };
             for part in parts {
                 let rest = &part[skip.min(part.len())..];
@@ -125,7 +207,7 @@ impl Outbox {
             let (len, block) = match front {
                 Entry::Bytes(bytes) => (bytes.len(), None),
                 Entry::Block(request, header, bytes) => (header.len() + bytes.len(), Some(*request)),
-                Entry::Promise(..) | Entry::Broken(_) => return,
+                Entry::Promise(..) | Entry::Broken(_) | Entry::Asked(_) => return,
             };
             if self.written < len {
                 return;
@@ -167,7 +249,7 @@ mod tests {
         outbox.on_written(3, |_| panic!("no block yet"));
         assert!(!outbox.is_writable());
         keep.send(Ok(vec![7, 8])).unwrap();
-        outbox.front_arrives().await.unwrap();
+        assert!(matches!(outbox.arrives().await, Ok(Arrival::Kept)));
         let header = piece_header(0, 0, 2);
         assert_eq!(flat(&outbox), [&header[..], &[7, 8, 9]].concat());
         // The header alone, and a byte of the block: not sent yet.
@@ -186,7 +268,7 @@ mod tests {
         let request = BlockRequest { piece: 1, begin: 16_384, len: 16_384 };
         outbox.push_promise(request, promise);
         drop(keep);
-        assert_eq!(outbox.front_arrives().await, Err(request));
+        assert!(matches!(outbox.arrives().await, Ok(Arrival::Broken(broken)) if broken == request));
         assert!(outbox.is_empty() && outbox.waiting == 0);
     }
 
@@ -202,7 +284,54 @@ mod tests {
         outbox.gather();
         assert_eq!(outbox.slices().len(), 2); // header and byte of the first alone
         outbox.on_written(14, |_| {});
-        assert_eq!(outbox.front_arrives().await, Err(request(1)));
+        assert!(matches!(outbox.arrives().await, Ok(Arrival::Broken(broken)) if broken == request(1)));
         assert!(outbox.is_empty() && outbox.waiting == 0);
+    }
+    #[tokio::test]
+    async fn a_parcel_takes_one_turn_and_what_is_left_of_it_stands_at_the_front_again() {
+        let mut outbox = Outbox::default();
+        let request = |nth: u32| BlockRequest { piece: nth, begin: 0, len: 100_000 };
+        outbox.push_bytes(vec![1]);
+        (0..3).for_each(|nth| outbox.push_asked(request(nth)));
+        outbox.push_bytes(vec![2, 3]);
+        outbox.push_asked(request(3));
+        assert!(outbox.take_parcel().is_none() && outbox.is_writable(), "the bytes go first");
+        outbox.on_written(1, |_| {});
+
+        let mut parcel = outbox.take_parcel().unwrap();
+        assert_eq!(parcel.parts, [0, 1, 2].map(|nth| Part::Block(request(nth))));
+        let (reply, answer) = oneshot::channel();
+        outbox.sent_away(parcel.weight(), answer);
+        assert!(outbox.take_parcel().is_none() && !outbox.is_writable() && !outbox.is_empty());
+        assert_eq!(outbox.waiting, 400_002);
+
+        // One block and a half are out.
+        parcel.parts.pop_front();
+        parcel.written = 50_000;
+        reply
+            .send(Served { rest: parcel, bytes: 150_013, sent: vec![request(0)], end: crate::io::parcel::ServeEnd::Full })
+            .unwrap();
+        let Ok(Arrival::Served(served)) = outbox.arrives().await else { panic!("not served") };
+        assert_eq!((served.bytes, outbox.waiting), (150_013, 300_002));
+        let parcel = outbox.take_parcel().unwrap();
+        assert_eq!(parcel.written, 50_000);
+        let expected = [
+            Part::Block(request(1)),
+            Part::Block(request(2)),
+            Part::Bytes(vec![2, 3]),
+            Part::Block(request(3)),
+        ];
+        assert_eq!(parcel.parts, expected);
+    }
+
+    #[tokio::test]
+    async fn a_parcel_that_is_lost_with_its_thread_is_an_error() {
+        let mut outbox = Outbox::default();
+        outbox.push_asked(BlockRequest { piece: 0, begin: 0, len: 1 });
+        let weight = outbox.take_parcel().unwrap().weight();
+        let (reply, answer) = oneshot::channel();
+        outbox.sent_away(weight, answer);
+        drop(reply);
+        assert!(outbox.arrives().await.is_err());
     }
 }

@@ -10,7 +10,8 @@ use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
 use super::disk::TorrentDisk;
-use super::outbox::Outbox;
+use super::outbox::{Arrival, Outbox};
+use super::parcel::{ServeEnd, Served};
 use super::stream::PeerStream;
 use crate::proto::session::{CloseReason, Outgoing, PeerCommand, PeerEvent, Session};
 use crate::swarm::PeerKey;
@@ -65,19 +66,22 @@ impl PeerTask {
     }
 
     async fn exchange(&mut self, outbox: &mut Outbox) -> io::Result<CloseReason> {
+        // A disk thread found the socket full.
+        let mut full = false;
         loop {
             if self.report().await {
                 return Ok(CloseReason::Ours);
             }
             self.fill(outbox);
-            let blocked = self.flush(outbox)?;
+            let blocked = full || self.flush(outbox)?;
             if self.session.is_closed() && outbox.is_empty() {
                 return Ok(CloseReason::Ours);
             }
             let due = self.session.poll_timeout();
             tokio::select! {
                 ready = self.stream.ready(blocked) => {
-                    let (readable, _) = ready?;
+                    let (readable, writable) = ready?;
+                    full &= !writable;
                     if readable && !self.receive()? {
                         return Ok(CloseReason::Lost("closed by the peer".into()));
                     }
@@ -87,9 +91,10 @@ impl PeerTask {
                     // The torrent is gone.
                     None => return Ok(CloseReason::Ours),
                 },
-                arrival = outbox.front_arrives() => match arrival {
-                    Ok(()) => outbox.gather(),
-                    Err(request) => self.session.on_block_failed(Instant::now(), request),
+                arrival = outbox.arrives() => match arrival? {
+                    Arrival::Kept => outbox.gather(),
+                    Arrival::Broken(request) => self.session.on_block_failed(Instant::now(), request),
+                    Arrival::Served(served) => full = self.on_served(served)?,
                 },
                 () = sleep_until(due.unwrap_or_else(Instant::now).into()), if due.is_some() => {
                     self.session.on_timeout(Instant::now());
@@ -127,6 +132,7 @@ impl PeerTask {
                 None => return,
                 Some(Outgoing::Bytes(bytes)) => outbox.push_bytes(bytes),
                 Some(Outgoing::Block(request)) => match &*self.blocks.borrow() {
+                    Some(_) if self.stream.plain_tcp().is_some() => outbox.push_asked(request),
                     Some(blocks) => {
                         outbox.push_promise(request, blocks.read(request.piece, request.begin, request.len));
                     }
@@ -142,6 +148,7 @@ impl PeerTask {
             if !outbox.is_writable() {
                 self.fill(outbox);
                 if !outbox.is_writable() {
+                    self.send_away(outbox);
                     return Ok(false);
                 }
             }
@@ -154,6 +161,31 @@ impl PeerTask {
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(true),
                 Err(e) => return Err(e),
             }
+        }
+    }
+
+    /// Gives the blocks at the front of the outbox to a disk thread, if there are any and none are with one.
+    fn send_away(&self, outbox: &mut Outbox) {
+        if let (Some(socket), Some(blocks)) = (self.stream.plain_tcp(), &*self.blocks.borrow())
+            && let Some(parcel) = outbox.take_parcel()
+        {
+            outbox.sent_away(parcel.weight(), blocks.serve(socket.clone(), parcel));
+        }
+    }
+
+    /// A disk thread has had its turn; true if the socket is full.
+    fn on_served(&mut self, served: Served) -> io::Result<bool> {
+        let now = Instant::now();
+        self.session.on_write_progress(now, served.bytes);
+        served.sent.into_iter().for_each(|block| self.session.on_block_sent(now, block));
+        match served.end {
+            ServeEnd::Done => Ok(false),
+            ServeEnd::Full => Ok(true),
+            ServeEnd::Unreadable(request) => {
+                self.session.on_block_failed(now, request);
+                Ok(false)
+            }
+            ServeEnd::Broken(error) => Err(error),
         }
     }
 

@@ -4,6 +4,7 @@
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -15,7 +16,8 @@ use crate::proto::mse::Ciphers;
 /// A connected stream.
 #[derive(Debug)]
 pub enum PeerStream {
-    Tcp(TcpStream),
+    /// Shared with the disk thread that sends blocks to it.
+    Tcp(Arc<TcpStream>),
     /// The payload of another stream, encrypted.
     Rc4(Box<Rc4Stream>),
 }
@@ -27,7 +29,7 @@ impl PeerStream {
     /// The socket's, if it is dead already.
     pub fn tcp(socket: TcpStream) -> io::Result<PeerStream> {
         socket.set_nodelay(true)?;
-        Ok(PeerStream::Tcp(socket))
+        Ok(PeerStream::Tcp(Arc::new(socket)))
     }
 
     /// The same stream, with its payload encrypted from here on.
@@ -51,6 +53,14 @@ impl PeerStream {
         match self {
             PeerStream::Tcp(socket) => socket.peer_addr().map(canonical),
             PeerStream::Rc4(stream) => stream.inner.peer_addr(),
+        }
+    }
+
+    /// The socket, if what is written to it goes out as it is: blocks may be sent to it straight from files.
+    pub fn plain_tcp(&self) -> Option<&Arc<TcpStream>> {
+        match self {
+            PeerStream::Tcp(socket) => Some(socket),
+            _ => None,
         }
     }
 

@@ -1,4 +1,4 @@
-//! The disk threads: they hash pieces that are in memory, write them, read blocks for uploads, and sync.
+//! The disk threads: they hash pieces that are in memory, write them, read or send blocks for uploads, and sync.
 //!
 //! One [`DiskPool`] serves the whole process; each torrent holds a [`TorrentDisk`] of it. Work goes in without waiting,
 //! what became of it comes back as [`DiskReport`]s on the torrent's channel. There are three kinds of threads, so that
@@ -6,6 +6,8 @@
 //! last handle is dropped and the work that was queued is done.
 
 mod queue;
+mod send;
+mod serve;
 mod syncer;
 mod writer;
 
@@ -14,15 +16,17 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
 
+use tokio::net::TcpStream;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
 use self::queue::Queue;
 use self::syncer::Syncer;
 use crate::io::file_set::{FileError, FileSet, Synced};
+use crate::io::parcel::{Parcel, Served};
 use crate::swarm::{DiskJob, DiskOutcome};
 
-/// Threads that read for uploads.
+/// Threads that read and send for uploads.
 const READERS: usize = 2;
 
 /// What the disk threads tell a torrent.
@@ -65,18 +69,23 @@ struct Torrent {
 #[derive(Debug)]
 struct Threads {
     writes: Arc<Queue<(Arc<Torrent>, DiskJob)>>,
-    reads: Arc<Queue<Read>>,
+    uploads: Arc<Queue<Upload>>,
     syncer: Arc<Syncer>,
 }
 
-/// A read for an upload.
+/// Work for an upload.
 #[derive(Debug)]
-struct Read {
+struct Upload {
     files: Arc<FileSet>,
-    piece: u32,
-    begin: u32,
-    len: u32,
-    reply: oneshot::Sender<Result<Vec<u8>, FileError>>,
+    task: UploadTask,
+}
+
+#[derive(Debug)]
+enum UploadTask {
+    /// Read a block into memory.
+    Read { piece: u32, begin: u32, len: u32, reply: oneshot::Sender<Result<Vec<u8>, FileError>> },
+    /// Send to a plain TCP peer.
+    Serve { socket: Arc<TcpStream>, parcel: Parcel, reply: oneshot::Sender<Served> },
 }
 
 impl DiskPool {
@@ -91,14 +100,14 @@ impl DiskPool {
     /// If the system gives no more threads.
     pub fn start(writers: usize) -> io::Result<DiskPool> {
         let threads =
-            Threads { writes: Arc::new(Queue::new()), reads: Arc::new(Queue::new()), syncer: Arc::new(Syncer::new()) };
+            Threads { writes: Arc::new(Queue::new()), uploads: Arc::new(Queue::new()), syncer: Arc::new(Syncer::new()) };
         for _ in 0..writers.max(1) {
             let (writes, syncer) = (threads.writes.clone(), threads.syncer.clone());
             spawn("disk-write", move || writer::run(&writes, &syncer))?;
         }
         for _ in 0..READERS {
-            let reads = threads.reads.clone();
-            spawn("disk-read", move || run_reader(&reads))?;
+            let uploads = threads.uploads.clone();
+            spawn("disk-read", move || run_uploads(&uploads))?;
         }
         let syncer = threads.syncer.clone();
         spawn("disk-sync", move || syncer.run())?;
@@ -127,8 +136,20 @@ impl TorrentDisk {
     /// nothing is read.
     pub fn read(&self, piece: u32, begin: u32, len: u32) -> oneshot::Receiver<Result<Vec<u8>, FileError>> {
         let (reply, answer) = oneshot::channel();
-        self.pool.reads.push(Read { files: self.torrent.files.clone(), piece, begin, len, reply });
+        self.upload(UploadTask::Read { piece, begin, len, reply });
         answer
+    }
+
+    /// Queues a parcel to be sent to `socket`, to which nobody else writes until the parcel comes back. Parcels are
+    /// sent in the order in which they came, so that peers that have one queued at a time get equal turns.
+    pub fn serve(&self, socket: Arc<TcpStream>, parcel: Parcel) -> oneshot::Receiver<Served> {
+        let (reply, answer) = oneshot::channel();
+        self.upload(UploadTask::Serve { socket, parcel, reply });
+        answer
+    }
+
+    fn upload(&self, task: UploadTask) {
+        self.pool.uploads.push(Upload { files: self.torrent.files.clone(), task });
     }
 
     /// Queues a sync of all that was written up to now; [`DiskReport::Synced`] or [`DiskReport::SyncFailed`] answers.
@@ -151,7 +172,7 @@ impl Torrent {
 impl Drop for Threads {
     fn drop(&mut self) {
         self.writes.close();
-        self.reads.close();
+        self.uploads.close();
         self.syncer.close();
     }
 }
@@ -160,11 +181,18 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
     thread::Builder::new().name(name.into()).spawn(body).map(drop)
 }
 
-fn run_reader(reads: &Queue<Read>) {
-    while let Some(Read { files, piece, begin, len, reply }) = reads.pop() {
-        if !reply.is_closed() {
-            let mut bytes = vec![0; len as usize];
-            let _ = reply.send(files.read(piece, begin, &mut bytes).map(|()| bytes));
+fn run_uploads(uploads: &Queue<Upload>) {
+    while let Some(Upload { files, task }) = uploads.pop() {
+        match task {
+            UploadTask::Read { piece, begin, len, reply } if !reply.is_closed() => {
+                let mut bytes = vec![0; len as usize];
+                let _ = reply.send(files.read(piece, begin, &mut bytes).map(|()| bytes));
+            }
+            UploadTask::Serve { socket, parcel, reply } if !reply.is_closed() => {
+                let _ = reply.send(serve::serve(&files, &socket, parcel));
+            }
+            // The peer is gone.
+            UploadTask::Read { .. } | UploadTask::Serve { .. } => {}
         }
     }
 }

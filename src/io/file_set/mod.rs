@@ -19,7 +19,7 @@ mod handles;
 mod presence;
 mod survey;
 mod sync;
-mod sys;
+pub(in crate::io) mod sys;
 mod transfer;
 
 use std::ffi::OsStr;

@@ -60,10 +60,10 @@ enum Entry {
 
 impl Outbox {
     /// Bytes to hold at most ahead of the socket.
-    pub const AHEAD: usize = 512 * 1024;
+    pub const AHEAD: usize = 1024 * 1024;
 
     /// A disk thread sends so many bytes, and then the other peers get their turn.
-    const TURN: usize = 256 * 1024;
+    const TURN: usize = 512 * 1024;
 
     /// Slices of one system call.
     const MAX_SLICES: usize = 64;
@@ -290,7 +290,7 @@ mod tests {
     #[tokio::test]
     async fn a_parcel_takes_one_turn_and_what_is_left_of_it_stands_at_the_front_again() {
         let mut outbox = Outbox::default();
-        let request = |nth: u32| BlockRequest { piece: nth, begin: 0, len: 100_000 };
+        let request = |nth: u32| BlockRequest { piece: nth, begin: 0, len: 200_000 };
         outbox.push_bytes(vec![1]);
         (0..3).for_each(|nth| outbox.push_asked(request(nth)));
         outbox.push_bytes(vec![2, 3]);
@@ -303,24 +303,19 @@ mod tests {
         let (reply, answer) = oneshot::channel();
         outbox.sent_away(parcel.weight(), answer);
         assert!(outbox.take_parcel().is_none() && !outbox.is_writable() && !outbox.is_empty());
-        assert_eq!(outbox.waiting, 400_002);
+        assert_eq!(outbox.waiting, 800_002);
 
         // One block and a half are out.
         parcel.parts.pop_front();
         parcel.written = 50_000;
-        reply
-            .send(Served { rest: parcel, bytes: 150_013, sent: vec![request(0)], end: crate::io::parcel::ServeEnd::Full })
-            .unwrap();
+        let end = crate::io::parcel::ServeEnd::Full;
+        reply.send(Served { rest: parcel, bytes: 250_013, sent: vec![request(0)], end }).unwrap();
         let Ok(Arrival::Served(served)) = outbox.arrives().await else { panic!("not served") };
-        assert_eq!((served.bytes, outbox.waiting), (150_013, 300_002));
+        assert_eq!((served.bytes, outbox.waiting), (250_013, 600_002));
         let parcel = outbox.take_parcel().unwrap();
         assert_eq!(parcel.written, 50_000);
-        let expected = [
-            Part::Block(request(1)),
-            Part::Block(request(2)),
-            Part::Bytes(vec![2, 3]),
-            Part::Block(request(3)),
-        ];
+        let expected =
+            [Part::Block(request(1)), Part::Block(request(2)), Part::Bytes(vec![2, 3]), Part::Block(request(3))];
         assert_eq!(parcel.parts, expected);
     }
 

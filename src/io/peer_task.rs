@@ -169,7 +169,7 @@ impl PeerTask {
         if let (Some(socket), Some(blocks)) = (self.stream.plain_tcp(), &*self.blocks.borrow())
             && let Some(parcel) = outbox.take_parcel()
         {
-            outbox.sent_away(parcel.weight(), blocks.serve(socket.clone(), parcel));
+            outbox.sent_away(parcel.weight(), blocks.serve(socket.clone(), parcel, self.stream.is_near()));
         }
     }
 

@@ -64,6 +64,15 @@ impl PeerStream {
         }
     }
 
+    /// True if the other end is on this machine.
+    pub fn is_near(&self) -> bool {
+        let Some(socket) = self.plain_tcp() else { return false };
+        let ours = socket.local_addr().map(|addr| addr.ip());
+        socket
+            .peer_addr()
+            .is_ok_and(|peer| peer.ip().to_canonical().is_loopback() || ours.is_ok_and(|ours| ours == peer.ip()))
+    }
+
     /// Waits until there is something to read, or room to write if `writing`.
     ///
     /// # Errors

@@ -6,6 +6,7 @@
 //! vector registers (`x86`); [`choice`] says which kernel for how many messages. Single messages, and machines without
 //! such registers, get the `sha1` and `sha2` crates, by which the tests also judge the kernels.
 
+mod abreast;
 pub mod choice;
 pub mod lanes;
 #[cfg(test)]
@@ -16,6 +17,7 @@ mod single;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub use abreast::Abreast;
 use sha1::Digest;
 
 /// A SHA-1 digest.

@@ -82,9 +82,59 @@ fn shares_stay_within_the_memory_and_are_never_nothing() {
     for piece in [1u32, 1 << 14, 1 << 20, 1 << 24, 1 << 28] {
         let layout = Layout::v1(piece, [(1, false)]);
         for pieces in [0, 1, 5, 100_000] {
-            let (threads, batch) = shares(&layout, pieces);
+            let Shares { threads, batch, room } = shares(&layout, pieces);
             assert!((1..=BATCH).contains(&batch) && threads >= 1);
-            assert!(threads * batch * piece as usize <= MEMORY || (threads, batch) == (1, 1));
+            assert!(threads * room * piece as usize <= MEMORY);
+            assert!(threads * batch >= pieces.min(threads), "every thread has something");
         }
     }
+}
+
+/// Pieces of more than a step, so that they are read a step at a time where the kernel has them, with an odd length.
+#[test]
+fn long_pieces_that_are_read_in_steps_are_judged_like_whole_ones() {
+    let piece = 3 * STEP as u32 + 1_001;
+    let fx =
+        Fixture::new(piece, &[("t/a", 7 * u64::from(piece) + 55), ("t/b", 9 * u64::from(piece)), ("t/c", 40 << 10)]);
+    lay_down(&fx);
+    let files = FileSet::open(fx.setup()).unwrap();
+    assert!(run(&fx, &files).verified.all());
+
+    // A wrong byte in each step of a piece, a short file, and a missing one.
+    for (piece, at) in [(1, 5), (2, STEP), (4, 3 * STEP + 1_000)] {
+        let mut bytes = fx.on_disk("t/a");
+        bytes[fx.layout.piece_offset(piece) as usize + at] ^= 1;
+        fx.place("t/a", &bytes);
+    }
+    OpenOptions::new().write(true).open(fx.out.path().join("t/b")).unwrap().set_len(6 * u64::from(piece)).unwrap();
+    fs::remove_file(fx.out.path().join("t/c")).unwrap();
+    let files = FileSet::open(fx.setup()).unwrap();
+    let Checked { verified, unreadable } = run(&fx, &files);
+    assert_eq!(verified.ones().collect::<Vec<_>>(), [0, 3, 5, 6, 7, 8, 9, 10, 11, 12]);
+    assert!(matches!(unreadable[&1], FileError::Short { .. }), "{unreadable:?}");
+
+    // Both ways say the same of the same pieces.
+    let pieces: Vec<u32> = (0..16).collect();
+    let hashes = fx.hashes();
+    let way = |abreast: bool| {
+        let watch = CheckWatch::default();
+        let check = Check {
+            files: &files,
+            hashes: &hashes,
+            watch: &watch,
+            zeros: ZeroPiece::default(),
+            batches: Vec::new(),
+            room: 3,
+            next: AtomicUsize::new(0),
+            found: Mutex::new(Checked { verified: Bitfield::new(fx.layout.pieces()), unreadable: BTreeMap::new() }),
+        };
+        let mut buffer = Buffer::default();
+        match abreast {
+            true => check.check_abreast(&pieces, &mut buffer),
+            false => pieces.chunks(3).for_each(|pieces| check.check_whole(pieces, &mut buffer)),
+        }
+        let found = check.found.into_inner().unwrap();
+        (found.verified, found.unreadable.into_keys().collect::<Vec<_>>(), watch.done.into_inner())
+    };
+    assert_eq!(way(true), way(false));
 }

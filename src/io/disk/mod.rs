@@ -85,7 +85,7 @@ enum UploadTask {
     /// Read a block into memory.
     Read { piece: u32, begin: u32, len: u32, reply: oneshot::Sender<Result<Vec<u8>, FileError>> },
     /// Send to a plain TCP peer.
-    Serve { socket: Arc<TcpStream>, parcel: Parcel, reply: oneshot::Sender<Served> },
+    Serve { socket: Arc<TcpStream>, parcel: Parcel, near: bool, reply: oneshot::Sender<Served> },
 }
 
 impl DiskPool {
@@ -99,8 +99,11 @@ impl DiskPool {
     /// # Errors
     /// If the system gives no more threads.
     pub fn start(writers: usize) -> io::Result<DiskPool> {
-        let threads =
-            Threads { writes: Arc::new(Queue::new()), uploads: Arc::new(Queue::new()), syncer: Arc::new(Syncer::new()) };
+        let threads = Threads {
+            writes: Arc::new(Queue::new()),
+            uploads: Arc::new(Queue::new()),
+            syncer: Arc::new(Syncer::new()),
+        };
         for _ in 0..writers.max(1) {
             let (writes, syncer) = (threads.writes.clone(), threads.syncer.clone());
             spawn("disk-write", move || writer::run(&writes, &syncer))?;
@@ -140,11 +143,12 @@ impl TorrentDisk {
         answer
     }
 
-    /// Queues a parcel to be sent to `socket`, to which nobody else writes until the parcel comes back. Parcels are
-    /// sent in the order in which they came, so that peers that have one queued at a time get equal turns.
-    pub fn serve(&self, socket: Arc<TcpStream>, parcel: Parcel) -> oneshot::Receiver<Served> {
+    /// Queues a parcel to be sent to `socket`, to which nobody else writes until the parcel comes back; `near` says that
+    /// the peer is on this machine. Parcels are sent in the order in which they came, so that peers that have one queued
+    /// at a time get equal turns.
+    pub fn serve(&self, socket: Arc<TcpStream>, parcel: Parcel, near: bool) -> oneshot::Receiver<Served> {
         let (reply, answer) = oneshot::channel();
-        self.upload(UploadTask::Serve { socket, parcel, reply });
+        self.upload(UploadTask::Serve { socket, parcel, near, reply });
         answer
     }
 
@@ -188,8 +192,8 @@ fn run_uploads(uploads: &Queue<Upload>) {
                 let mut bytes = vec![0; len as usize];
                 let _ = reply.send(files.read(piece, begin, &mut bytes).map(|()| bytes));
             }
-            UploadTask::Serve { socket, parcel, reply } if !reply.is_closed() => {
-                let _ = reply.send(serve::serve(&files, &socket, parcel));
+            UploadTask::Serve { socket, parcel, near, reply } if !reply.is_closed() => {
+                let _ = reply.send(serve::serve(&files, &socket, parcel, near));
             }
             // The peer is gone.
             UploadTask::Read { .. } | UploadTask::Serve { .. } => {}

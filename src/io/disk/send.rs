@@ -8,17 +8,21 @@ use std::io;
 
 use tokio::net::TcpStream;
 
-/// Holds short segments back until the cork is out again, so that headers travel with their blocks. Where there is no
-/// such thing, nothing happens.
-pub(super) fn cork(socket: &TcpStream, corked: bool) {
+/// Sends bytes that more will follow at once: the kernel, where it knows such a thing, holds a short segment back for
+/// them.
+///
+/// # Errors
+/// `WouldBlock` if the socket is full, else what the socket says.
+pub(super) fn send_before_more(socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
-        // A socket that refuses is dead, which the next write says.
-        let _ = rustix::net::sockopt::set_tcp_cork(socket, corked);
+        use rustix::net::SendFlags;
+        let send = || Ok(rustix::net::send(socket, bytes, SendFlags::MORE | SendFlags::NOSIGNAL)?);
+        socket.try_io(tokio::io::Interest::WRITABLE, send)
     }
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     {
-        let _ = (socket, corked);
+        socket.try_write(bytes)
     }
 }
 

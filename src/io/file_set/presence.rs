@@ -77,6 +77,14 @@ impl FileSet {
         })
     }
 
+    /// True if the kernel seems to have the bytes of `pieces`, which rise, in memory: the first and the last of them.
+    pub fn is_cached(&self, pieces: &[u32]) -> bool {
+        let (Some(&first), Some(&last)) = (pieces.first(), pieces.last()) else { return true };
+        let cached =
+            |piece, begin| self.locate(piece, begin, 1).is_none_or(|(file, offset)| sys::is_cached(&file, offset));
+        cached(first, 0) && cached(last, self.layout.piece_len(last) - 1)
+    }
+
     /// Tells the kernel that file `index` will be read from front to back.
     pub fn expect_sequential(&self, index: usize) {
         let mut state = self.state();

@@ -175,6 +175,26 @@ pub fn expect_sequential(file: &File) {
     }
 }
 
+/// True if the byte at `offset` can be read without waiting for a disk; false where the system does not say.
+pub fn is_cached(file: &File, offset: u64) -> bool {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        use rustix::io::{Errno, ReadWriteFlags};
+        /// `TMPFS_MAGIC` (statfs(2)): such files lie in memory, and can't be asked.
+        const TMPFS: u64 = 0x0102_1994;
+        match rustix::io::preadv2(file, &mut [IoSliceMut::new(&mut [0])], offset, ReadWriteFlags::NOWAIT) {
+            Ok(_) => true,
+            Err(Errno::OPNOTSUPP) => rustix::fs::fstatfs(file).is_ok_and(|stat| stat.f_type as u64 == TMPFS),
+            Err(_) => false,
+        }
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    {
+        let _ = (file, offset);
+        false
+    }
+}
+
 /// True for the errors that mean "no room": a full file system or a quota.
 pub fn is_no_space(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)

@@ -45,6 +45,12 @@ fn everything(fx: &Fixture) -> (Parcel, Vec<u8>) {
 
 #[tokio::test]
 async fn the_stream_is_the_same_however_often_the_socket_is_full() {
+    for near in [false, true] {
+        the_stream_is_the_same(near).await;
+    }
+}
+
+async fn the_stream_is_the_same(near_peer: bool) {
     let (fx, files) = fixture();
     let (near, mut far) = sockets().await;
     socket2::SockRef::from(&near).set_send_buffer_size(8_000).unwrap();
@@ -59,7 +65,7 @@ async fn the_stream_is_the_same_however_often_the_socket_is_full() {
     let (mut sent, mut bytes, mut turns) = (0, 0, 0);
     loop {
         near.ready(Interest::WRITABLE).await.unwrap();
-        let served = serve(&files, &near, parcel);
+        let served = serve(&files, &near, parcel, near_peer);
         (sent, bytes, turns) = (sent + served.sent.len(), bytes + served.bytes, turns + 1);
         parcel = served.rest;
         match served.end {
@@ -76,6 +82,12 @@ async fn the_stream_is_the_same_however_often_the_socket_is_full() {
 
 #[tokio::test]
 async fn a_file_that_shrank_is_said_before_its_header_and_ends_the_connection_after_it() {
+    for near in [false, true] {
+        a_file_shrinks(near).await;
+    }
+}
+
+async fn a_file_shrinks(near_peer: bool) {
     let (fx, files) = fixture();
     let (near, mut far) = sockets().await;
     near.ready(Interest::WRITABLE).await.unwrap();
@@ -87,19 +99,20 @@ async fn a_file_that_shrank_is_said_before_its_header_and_ends_the_connection_af
         written,
     };
 
-    let served = serve(&files, &near, parcel(&[1, 2, 0], 0));
+    let served = serve(&files, &near, parcel(&[1, 2, 0], 0), near_peer);
     assert!(matches!(served.end, ServeEnd::Unreadable(request) if request == block(2)), "{served:?}");
     assert_eq!((served.sent, served.rest.parts.len(), served.rest.written), (vec![block(1)], 1, 0));
 
     // The header is out already.
-    let served = serve(&files, &near, parcel(&[2, 0], PIECE_HEADER_LEN));
+    let served = serve(&files, &near, parcel(&[2, 0], PIECE_HEADER_LEN), near_peer);
     let ServeEnd::Broken(error) = &served.end else { panic!("{served:?}") };
-    assert!(error.to_string().contains("t/a has 65536 bytes where 655365 were expected"), "{error}");
+    assert!(error.to_string().contains("t/a has 65636 bytes where 655365 were expected"), "{error}");
     drop(near);
     let mut got = Vec::new();
     far.read_to_end(&mut got).await.unwrap();
-    let whole = [&piece_header(1, 0, BLOCK_LEN)[..], &fx.piece(1)[..BLOCK_LEN as usize], &fx.piece(2)[..100]].concat();
-    assert!(got == whole);
+    let whole = [&piece_header(1, 0, BLOCK_LEN)[..], &fx.piece(1)[..BLOCK_LEN as usize]].concat();
+    let half = if near_peer { &[] } else { &fx.piece(2)[..100] };
+    assert!(got == [&whole[..], half].concat());
 }
 
 #[tokio::test]
@@ -113,9 +126,12 @@ async fn a_file_that_is_gone_is_a_block_that_cannot_be_read() {
     // In one file, and across two of which one is gone.
     for piece in [21, 22] {
         let block = BlockRequest { piece, begin: 0, len: 100 };
-        let served = serve(&files, &near, Parcel { parts: VecDeque::from([Part::Block(block)]), written: 0 });
-        assert!(matches!(served.end, ServeEnd::Unreadable(request) if request == block), "{served:?}");
-        assert_eq!((served.bytes, served.rest.parts.len()), (0, 0));
+        for near_peer in [false, true] {
+            let parcel = Parcel { parts: VecDeque::from([Part::Block(block)]), written: 0 };
+            let served = serve(&files, &near, parcel, near_peer);
+            assert!(matches!(served.end, ServeEnd::Unreadable(request) if request == block), "{served:?}");
+            assert_eq!((served.bytes, served.rest.parts.len()), (0, 0));
+        }
     }
 }
 
@@ -127,8 +143,10 @@ async fn a_dead_socket_ends_the_turn() {
     socket2::SockRef::from(&far).set_linger(Some(std::time::Duration::ZERO)).unwrap();
     drop(far);
     near.ready(Interest::READABLE).await.unwrap();
-    let served = serve(&files, &near, everything(&fx).0);
-    assert!(matches!(served.end, ServeEnd::Broken(_)), "{served:?}");
+    for near_peer in [false, true] {
+        let served = serve(&files, &near, everything(&fx).0, near_peer);
+        assert!(matches!(served.end, ServeEnd::Broken(_)), "{served:?}");
+    }
 }
 
 #[tokio::test]

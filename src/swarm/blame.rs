@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::base::hash::sha1;
+use crate::base::hash::sha1_batch;
 use crate::base::run::RunBuffer;
 use crate::swarm::action::PeerKey;
 
@@ -52,7 +52,7 @@ impl Blame {
     pub fn on_verified(&mut self, piece: u32, runs: &[RunBuffer]) -> BTreeSet<PeerKey> {
         self.with_disk.remove(&piece);
         let Some(failures) = self.failed.remove(&piece) else { return BTreeSet::new() };
-        let right: Vec<[u8; 20]> = block_hashes(runs).collect();
+        let right = block_hashes(runs);
         let sent = failures.iter().flat_map(|evidence| evidence.iter().zip(&right));
         sent.filter(|((_, hash), right)| hash != *right).filter_map(|((sender, _), _)| *sender).collect()
     }
@@ -74,8 +74,10 @@ impl Blame {
     }
 }
 
-fn block_hashes(runs: &[RunBuffer]) -> impl Iterator<Item = [u8; 20]> {
-    runs.iter().flat_map(|run| (0..run.run.count).map(|block| sha1(run.block(block))))
+fn block_hashes(runs: &[RunBuffer]) -> Vec<[u8; 20]> {
+    let blocks: Vec<[&[u8]; 1]> =
+        runs.iter().flat_map(|run| (0..run.run.count).map(|block| [run.block(block)])).collect();
+    sha1_batch(&blocks.iter().map(|block| &block[..]).collect::<Vec<_>>())
 }
 
 #[cfg(test)]

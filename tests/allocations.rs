@@ -58,12 +58,12 @@ fn counts(most: usize) -> [f64; 4] {
 
 #[test]
 fn a_fast_peer_costs_few_allocations_and_messages_a_mebibyte() {
-    for (most, allocations) in [(1 << 20, 16.0), (256 << 10, 16.0), (64 << 10, 48.0)] {
+    for most in [1 << 20, 256 << 10, 64 << 10] {
         let counted = counts(most);
         let [allocated, reads, writes, events] = counted;
         println!("{most} bytes a wake-up: allocations, reads, writes, events a MiB: {counted:.2?}");
         // A MiB has 64 blocks.
-        assert!(allocated < allocations, "{allocated} allocations a MiB");
+        assert!(allocated < 8.0, "{allocated} allocations a MiB");
         assert!(reads <= 1.1 * (MIB as f64 / most as f64).max(1.0) + 1.0, "{reads} reads a MiB");
         assert!(writes <= reads + 1.0, "{writes} writes a MiB");
         assert!(events < 4.0, "{events} events a MiB");

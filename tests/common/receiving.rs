@@ -64,7 +64,7 @@ impl Receiving {
         Message::Unchoke.encode(&mut opening);
         session.on_bytes(now, &opening);
         while session.poll_event().is_some() {}
-        let run = |piece| RunBuffer::new(RunId(piece.into()), Run { piece, first: 0, count: 64 }, &layout);
+        let run = |piece: u32| RunBuffer::new(RunId(piece.into()), Run { piece, first: 0, count: 64 }, &layout);
         session.on_command(now, PeerCommand::Lease((0..runs).map(run).collect()));
         Receiving {
             session,

@@ -45,5 +45,5 @@ fn a_lone_liar_does_not_end_as_a_verified_file() {
     // An honest one comes, and all is well.
     world.add(Setup::seeder());
     world.run_until(Duration::from_secs(120), |world| world.is_complete(1));
-    assert!(world.nodes[leecher].disk.bytes == *world.facts.bytes);
+    assert!(world.nodes[leecher].disk.bytes == world.facts.bytes);
 }

@@ -1,5 +1,6 @@
 //! A client's storage: checks hashes, keeps bytes, takes its time, can fill up.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rtorrent_cli::base::bitfield::Bitfield;
@@ -11,7 +12,8 @@ use rtorrent_cli::swarm::{DiskJob, DiskOutcome};
 use crate::facts::{Facts, range};
 
 pub struct Disk {
-    pub bytes: Vec<u8>,
+    /// Shared with the torrent until something else is written.
+    pub bytes: Arc<[u8]>,
     /// Pieces that were verified and written.
     pub verified: Bitfield,
     /// Bytes a second that it hashes and writes.
@@ -27,7 +29,7 @@ impl Disk {
     pub fn new(facts: &Facts, full: bool) -> Disk {
         let pieces = facts.layout.pieces();
         Disk {
-            bytes: if full { facts.bytes.to_vec() } else { vec![0; facts.bytes.len()] },
+            bytes: if full { facts.bytes.clone() } else { vec![0; facts.bytes.len()].into() },
             verified: if full { Bitfield::full(pieces) } else { Bitfield::new(pieces) },
             speed: 200_000_000,
             room: u64::MAX,
@@ -56,7 +58,7 @@ impl Disk {
                     DiskOutcome::Mismatch { piece, runs }
                 } else if let Some(rest) = self.room.checked_sub(len) {
                     self.room = rest;
-                    self.bytes[range(&facts.layout, piece)].copy_from_slice(&whole);
+                    Arc::make_mut(&mut self.bytes)[range(&facts.layout, piece)].copy_from_slice(&whole);
                     assert!(self.verified.set(piece), "a piece is finished once");
                     DiskOutcome::Verified { piece, runs }
                 } else {
@@ -81,7 +83,7 @@ impl Disk {
         for bit in (0..run.run.count).filter(|bit| run.have >> bit & 1 == 1) {
             let block = run.block(bit);
             let at = base + run.run.begin() as usize + bit as usize * 16_384;
-            self.bytes[at..at + block.len()].copy_from_slice(block);
+            Arc::make_mut(&mut self.bytes)[at..at + block.len()].copy_from_slice(block);
         }
     }
 

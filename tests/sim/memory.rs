@@ -43,3 +43,17 @@ fn pieces_that_only_the_dead_could_finish_make_room_for_others() {
         world.run_until(Duration::from_secs(300), World::all_complete);
     }
 }
+
+#[test]
+fn long_pieces_from_a_hundred_slow_peers_stay_within_the_budget_and_do_not_stall() {
+    // Room for two pieces of four; every peer alone would need 37 minutes, all together 22 seconds.
+    let mut world = World::new(6, 16 << 20, 64 << 20, Weather::fair());
+    for _ in 0..100 {
+        world.add(Setup::seeder().up(30_000));
+    }
+    let leecher = world.add(Setup { memory: 32 << 20, ..Setup::leecher() });
+    world.run_until(Duration::from_secs(120), World::all_complete);
+    assert!(world.nodes[leecher].peak <= 32 << 20, "{}", world.nodes[leecher].peak);
+    assert!(world.violations.is_empty(), "{:?}", world.violations);
+    assert!(world.elapsed() < Duration::from_secs(60), "{:?}", world.elapsed());
+}

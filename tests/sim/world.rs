@@ -243,7 +243,7 @@ impl World {
     pub fn all_complete(&self) -> bool {
         let mut living = (0..self.nodes.len()).filter(|&id| self.places[id].alive);
         let complete = living.clone().all(|id| self.is_complete(id));
-        assert!(!complete || living.all(|id| self.nodes[id].disk.bytes == *self.facts.bytes), "wrong bytes");
+        assert!(!complete || living.all(|id| self.nodes[id].disk.bytes == self.facts.bytes), "wrong bytes");
         complete
     }
 

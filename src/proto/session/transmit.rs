@@ -201,6 +201,8 @@ impl Session {
         if self.leases.unasked_bytes() == 0 || room < (self.window.bytes() / 8).max(BLOCK_LEN.into()) {
             return;
         }
+        let blocks = room.min(self.leases.unasked_bytes()).div_ceil(BLOCK_LEN.into()).min(most.into());
+        self.transmit.waiting.reserve(REQUEST_LEN * blocks as usize);
         while self.leases.in_flight() < most && self.leases.in_flight_bytes() < self.window.bytes() {
             let Some((at, request)) = self.leases.ask() else { break };
             self.window.on_ask(self.now, at);
@@ -242,6 +244,9 @@ impl Session {
         }
     }
 }
+
+/// The bytes of a REQUEST frame.
+const REQUEST_LEN: usize = 17;
 
 /// Requests that a peer holds if it does not say (BEP 10, "reqq").
 const DEFAULT_REQQ: u32 = 250;

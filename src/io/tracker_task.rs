@@ -129,8 +129,8 @@ impl TrackerHandle {
         self.say(Command::BecomePrivate);
     }
 
-    /// Says farewell (`stopped`) to the trackers that know us, and ends the task. The farewells go out at once, beside a
-    /// `completed` that may be on its way; they are waited for no longer than `within`. To leave many torrents side by
+    /// Says farewell (`stopped`) to the trackers that know us, and ends the task. The farewells go out at once, or after
+    /// the `completed` that is on its way; they are waited for no longer than `within`. To leave many torrents side by
     /// side, join these.
     pub fn stop(self, within: Duration) -> impl Future<Output = ()> + Send + 'static {
         let (done, end) = oneshot::channel();
@@ -175,6 +175,11 @@ struct Task {
     /// The requests that are out, and which of them the end waits for.
     running: JoinSet<()>,
     open: HashMap<AskId, Ask>,
+    /// The latest announce to each tracker: its sender is dropped when it is over.
+    latest: HashMap<TrackerKey, oneshot::Receiver<()>>,
+    /// How far an announce runs ahead of the next one to the same tracker. Each has a connection of its own, and a
+    /// tracker that hears `stopped` before `completed` would list us until it forgets us.
+    head_start: Duration,
     tell: mpsc::UnboundedSender<Answer>,
     answers: mpsc::UnboundedReceiver<Answer>,
 }
@@ -206,6 +211,8 @@ impl Task {
             heard: HashMap::new(),
             running: JoinSet::new(),
             open: HashMap::new(),
+            latest: HashMap::new(),
+            head_start: Duration::ZERO,
             tell,
             answers,
         };
@@ -221,7 +228,7 @@ impl Task {
                 command = inbox.recv() => match command {
                     None => return,
                     Some(Command::Stop { within, done }) => {
-                        drop(timeout(within, self.stop()).await);
+                        drop(timeout(within, self.stop(within / 2)).await);
                         drop(done);
                         return;
                     }
@@ -302,7 +309,8 @@ impl Task {
     }
 
     /// Farewells, until all are said that are worth waiting for.
-    async fn stop(&mut self) {
+    async fn stop(&mut self, head_start: Duration) {
+        self.head_start = head_start;
         self.tiers.stop();
         self.make_announces();
         while self.open.values().any(|ask| ask.awaited) {
@@ -328,8 +336,14 @@ impl Task {
             };
             let (id, url) = (ask.id, self.tiers.url(ask.tracker).clone());
             let (announcer, tell) = (self.announcer.clone(), self.tell.clone());
+            let (over, end) = oneshot::channel::<()>();
+            let (before, head_start) = (self.latest.insert(ask.tracker, end), self.head_start);
             self.open.insert(id, ask);
             self.running.spawn(async move {
+                let _over = over;
+                if let Some(before) = before {
+                    drop(timeout(head_start, before).await);
+                }
                 let heard = |reply| drop(tell.send(Answer::Reply(id, reply)));
                 let outcome = announcer.announce(&url, &request, heard).await;
                 drop(tell.send(Answer::Over(id, outcome)));

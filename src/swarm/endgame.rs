@@ -18,6 +18,10 @@ const HOLDERS: u8 = 2;
 const VERY_LAST: u64 = 8 * BLOCK_LEN as u64;
 /// Assumed of a peer whose rate is not known yet, in bytes a second.
 const UNKNOWN_RATE: u64 = 64 * 1024;
+/// So long its first blocks may take before it counts as slow.
+const FIRST_ANSWER: Duration = Duration::from_secs(1);
+/// How long a request takes to be answered at all; meanwhile the holder goes on.
+const ROUND_TRIP: Duration = Duration::from_millis(200);
 /// While others have pieces to begin, a peer that has none may double only what would take longer than this.
 const FAR: Duration = Duration::from_secs(10);
 /// Without memory for a duplicate, a holder so much slower, and so late, loses its lease.
@@ -60,7 +64,7 @@ impl Torrent {
         let blocks = (rate as f64 * eta.as_secs_f64() / 2.0 / f64::from(BLOCK_LEN)) as u64;
         let most = u64::from(run.count).div_ceil(2).min(u64::from(peer.hungry).div_ceil(BLOCK_LEN.into()));
         let blocks = blocks.clamp(1, most.max(1));
-        let own = Duration::from_secs_f64((mine + blocks * u64::from(BLOCK_LEN)) as f64 / rate as f64);
+        let own = ROUND_TRIP + Duration::from_secs_f64((mine + blocks * u64::from(BLOCK_LEN)) as f64 / rate as f64);
         if own >= eta {
             return None;
         }
@@ -82,7 +86,11 @@ impl Torrent {
         let held = leases.bytes_of(key);
         let oldest = leases.of(key).map(|(_, lease)| lease.since).min();
         let waited = oldest.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
-        let promised = Duration::from_secs_f64(held as f64 / peer.rate.max(UNKNOWN_RATE / 4) as f64);
+        if peer.rate == 0 && waited < FIRST_ANSWER {
+            return Duration::ZERO;
+        }
+        let rate = if peer.rate == 0 { UNKNOWN_RATE } else { peer.rate };
+        let promised = Duration::from_secs_f64(held as f64 / rate as f64);
         // One who is late already will not be quicker from now on than it was so far.
         if waited > promised { waited } else { promised - waited }
     }

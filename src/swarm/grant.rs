@@ -25,6 +25,8 @@ const ALONE: Duration = Duration::from_secs(30);
 const REFUSAL: Duration = Duration::from_secs(30);
 /// Open pieces with free blocks that are looked at for one run.
 const LOOK: usize = 1_024;
+/// A peer holds no more than it delivers in so many seconds.
+const HORIZON: u64 = 6;
 /// Pieces without an urgency of their own.
 const ORDINARY: Urgency = Urgency { deadline: u32::MAX, priority: u8::MAX };
 
@@ -116,7 +118,12 @@ impl Torrent {
         }
         let (held, lent) = (pieces.staging.leases().bytes_of(key), pieces.staging.leases().bytes());
         let left = pieces.unleased_bytes() + lent;
-        let ask = grant_len(peer.hungry, peer.rate, u64::MAX);
+        // Nor does anybody hold what others could have long before.
+        let horizon = if peer.rate == 0 || held == 0 { u64::MAX } else { (peer.rate * HORIZON).saturating_sub(held) };
+        if horizon < BLOCK_LEN.into() {
+            return 0;
+        }
+        let ask = grant_len(peer.hungry, peer.rate, horizon);
         // Far from the end the share is no limit, and need not be worked out.
         if left > (ask + held).saturating_mul(4 * self.peers.len() as u64) {
             return ask;
@@ -129,7 +136,7 @@ impl Torrent {
         let share = (u128::from(left) * u128::from(weight(peer)) / u128::from(all.max(1))) as u64;
         match share.saturating_sub(held) {
             0 if held > 0 => 0,
-            share => grant_len(peer.hungry, peer.rate, share),
+            share => grant_len(peer.hungry, peer.rate, share.min(horizon)),
         }
     }
 

@@ -18,3 +18,4 @@ mod metadata;
 mod replay;
 mod stalling;
 mod stop;
+mod waste;

@@ -11,7 +11,7 @@ use super::leases::Position;
 use crate::base::layout::BLOCK_LEN;
 
 /// Bytes asked for before anything is known of the peer.
-const FIRST: u64 = 16 * BLOCK_LEN as u64;
+const FIRST: u64 = 4 * BLOCK_LEN as u64;
 /// The window of the slowest peer.
 const LEAST: u64 = 4 * BLOCK_LEN as u64;
 /// Beyond rate × delay: this time's worth of bytes ...

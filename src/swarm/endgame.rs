@@ -86,10 +86,10 @@ impl Torrent {
         let held = leases.bytes_of(key);
         let oldest = leases.of(key).map(|(_, lease)| lease.since).min();
         let waited = oldest.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
-        if peer.rate == 0 && waited < FIRST_ANSWER {
+        if peer.rate == 0 && !peer.snubbed && waited < FIRST_ANSWER {
             return Duration::ZERO;
         }
-        let rate = if peer.rate == 0 { UNKNOWN_RATE } else { peer.rate };
+        let rate = peer.rate.max(UNKNOWN_RATE / 4);
         let promised = Duration::from_secs_f64(held as f64 / rate as f64);
         // One who is late already will not be quicker from now on than it was so far.
         if waited > promised { waited } else { promised - waited }

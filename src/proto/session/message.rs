@@ -121,6 +121,9 @@ pub enum PeerCommand {
 /// Bounds of one session.
 #[derive(Clone, Debug)]
 pub struct PeerLimits {
+    /// Bytes asked for before anything is known of the peer. Many peers of a swarm give a few kilobytes a second, and what
+    /// they hold nobody else fetches; a quick one doubles it with every round trip.
+    pub first_window: u32,
     /// Most bytes asked for at a time.
     pub max_window: u32,
     /// Requests of the peer that we hold at a time; announced as `reqq` (BEP 10).
@@ -131,6 +134,6 @@ pub struct PeerLimits {
 
 impl Default for PeerLimits {
     fn default() -> Self {
-        PeerLimits { max_window: 16 << 20, reqq: 2_000, max_metadata: 32 << 20 }
+        PeerLimits { first_window: 64 << 10, max_window: 16 << 20, reqq: 2_000, max_metadata: 32 << 20 }
     }
 }

@@ -104,7 +104,7 @@ impl Session {
             receive: Receive::new(),
             transmit: Transmit::default(),
             leases: Leases::default(),
-            window: Window::new(config.limits.max_window),
+            window: Window::new(config.limits.first_window, config.limits.max_window),
             strays: Strays::default(),
             uploads: UploadQueue::new(config.limits.reqq),
             haves: Haves::default(),

@@ -2,16 +2,14 @@
 //!
 //! One request at a time is a probe: from when it went out to when its block came, the delay is known, and from what
 //! came meanwhile, the rate. The window aims at twice rate × least delay, so that a link that is still opening up is
-//! always asked for more than it gave, and some time's worth on top for peers that answer in bursts. It starts large
-//! enough for a fast link, grows by what arrives (doubling each round trip) and shrinks slowly.
+//! always asked for more than it gave, and some time's worth on top for peers that answer in bursts. It starts
+//! small, grows by what arrives (doubling each round trip) and shrinks slowly.
 
 use std::time::{Duration, Instant};
 
 use super::leases::Position;
 use crate::base::layout::BLOCK_LEN;
 
-/// Bytes asked for before anything is known of the peer.
-const FIRST: u64 = 4 * BLOCK_LEN as u64;
 /// The window of the slowest peer.
 const LEAST: u64 = 4 * BLOCK_LEN as u64;
 /// Beyond rate × delay: this time's worth of bytes ...
@@ -40,9 +38,10 @@ struct Probe {
 }
 
 impl Window {
-    pub fn new(max: u32) -> Self {
+    /// `first` bytes to begin with, and never more than `max`.
+    pub fn new(first: u32, max: u32) -> Self {
         let max = u64::from(max).max(LEAST);
-        let bytes = FIRST.min(max);
+        let bytes = u64::from(first).clamp(LEAST, max);
         Window { bytes, max, probe: None, delivered: 0, rate: 0, least_delay: None, last_delay: None }
     }
 
@@ -133,9 +132,9 @@ mod tests {
 
     #[test]
     fn a_long_fat_link_is_filled_within_a_few_round_trips() {
-        let mut window = Window::new(16 << 20);
-        assert_eq!(window.bytes(), FIRST);
-        // 50 MB/s × 100 ms is 5 MB in flight; the window doubles from 256 KiB in each round trip.
+        let mut window = Window::new(64 << 10, 16 << 20);
+        assert_eq!(window.bytes(), 64 << 10);
+        // 50 MB/s × 100 ms is 5 MB in flight; the window doubles from 64 KiB in each round trip.
         run(&mut window, 50_000_000, Duration::from_millis(100), 1_500);
         assert!(window.bytes() >= 5_000_000 && window.bytes() <= 14_000_000, "{}", window.bytes());
         assert!((45_000_000..60_000_000).contains(&window.rate()), "{}", window.rate());
@@ -143,14 +142,14 @@ mod tests {
 
     #[test]
     fn a_slow_peer_is_not_asked_for_minutes_of_work() {
-        let mut window = Window::new(16 << 20);
+        let mut window = Window::new(64 << 10, 16 << 20);
         run(&mut window, 20_000, Duration::from_millis(50), 400);
         assert!(window.bytes() < LEAST + u64::from(BLOCK_LEN), "{}", window.bytes());
     }
 
     #[test]
     fn a_standing_queue_does_not_feed_on_itself() {
-        let mut window = Window::new(64 << 20);
+        let mut window = Window::new(64 << 10, 64 << 20);
         run(&mut window, 100_000_000, Duration::from_millis(1), 20_000);
         // Twice rate × delay, and the burst.
         assert!(window.bytes() <= 200_000 + BURST_BYTES + 1_000_000, "{}", window.bytes());

@@ -36,7 +36,7 @@ pub fn config() -> SessionConfig {
         theirs: Reserved::OURS,
         addr: "10.1.2.3:6881".parse().unwrap(),
         incoming: false,
-        limits: PeerLimits::default(),
+        limits: PeerLimits { first_window: 16 * BLOCK_LEN, ..PeerLimits::default() },
         torrent: None,
         listen_port: Some(6881),
         dht_port: None,

@@ -17,7 +17,9 @@ fn waste(world: &World) -> f64 {
 fn leechers_that_are_short_of_bandwidth_receive_little_twice() {
     let mut world = World::new(1, 256 * 1024, 12_000_000, Weather::fair());
     world.add(Setup::seeder().up(500_000));
-    (0..20).for_each(|_| drop(world.add(Setup::leecher().up(300_000))));
+    for _ in 0..20 {
+        world.add(Setup::leecher().up(300_000));
+    }
     world.run_until(Duration::from_secs(600), World::all_complete);
     assert!(waste(&world) < 0.05, "{:.3}", waste(&world));
 }
@@ -34,7 +36,9 @@ fn nor_do_they_where_nearly_all_of_it_is_the_end() {
 fn a_small_file_from_quick_seeders_is_asked_for_about_once() {
     for seed in 1..4 {
         let mut world = World::new(seed, 32 * 1024, 256 * 1024, Weather::fair());
-        (0..5).for_each(|_| drop(world.add(Setup::seeder().up(1_000_000))));
+        for _ in 0..5 {
+            world.add(Setup::seeder().up(1_000_000));
+        }
         world.add(Setup::leecher());
         world.run_until(Duration::from_secs(60), World::all_complete);
         assert!(waste(&world) < 0.15, "seed {seed}: {:.3}", waste(&world));

@@ -125,6 +125,23 @@ fn files(folder: &Path) -> Vec<String> {
     found
 }
 
+/// The tracker, the seeder and the way between them have no IPv4 address.
+#[test]
+fn over_ipv6_alone_by_torrent_and_by_magnet() {
+    let scene = Scene::new();
+    let seeder = LocalSeeder::start_at(std::net::Ipv6Addr::LOCALHOST.into(), &scene.made, &scene.path("shared"));
+    std::fs::write(scene.path("tree.torrent"), &seeder.torrent).unwrap();
+    assert!(seeder.tracker.starts_with("http://[::1]:"), "{}", seeder.tracker);
+    for (dir, source) in [("torrent", "tree.torrent"), ("magnet", seeder.magnet.as_str())] {
+        let seen = scene.get(&["-d", dir, source]);
+        assert_eq!(seen.code, Some(0), "{source}: {}", seen.err);
+        assert!(scene.same("tree/sub/b.bin", &format!("{dir}/tree/sub/b.bin")), "{source}");
+    }
+    let named = scene.get(&["-d", "named", "--peer", &seeder.peer.to_string(), "lonely.torrent"]);
+    assert_eq!(named.code, Some(0), "{}", named.err);
+    assert!(scene.same("tree/sub/b.bin", "named/tree/sub/b.bin"));
+}
+
 #[test]
 fn a_torrent_becomes_files_and_standard_output_is_their_path() {
     let scene = Scene::new();

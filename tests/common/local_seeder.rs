@@ -26,12 +26,17 @@ pub struct LocalSeeder {
 impl LocalSeeder {
     /// Serves `made`, whose data lies in `dir`; comes back when the tracker knows the seeder.
     pub fn start(made: &Made, dir: &Path) -> LocalSeeder {
+        LocalSeeder::start_at(Ipv4Addr::LOCALHOST.into(), made, dir)
+    }
+
+    /// The same on the loopback address of one family.
+    pub fn start_at(ip: IpAddr, made: &Made, dir: &Path) -> LocalSeeder {
         let (bytes, hash, dir) = (made.bytes.clone(), made.info_hash, dir.to_owned());
         let (ready, when_ready) = mpsc::channel();
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async move {
-                let tracker = TrackerServer::start(IpAddr::V4(Ipv4Addr::LOCALHOST)).await.unwrap();
+                let tracker = TrackerServer::start(ip).await.unwrap();
                 let info = Metainfo::parse(&bytes).unwrap().info.clone();
                 let url = tracker.http_url();
                 let torrent = metainfo::wrap(&info.raw, &[vec![url.clone()]], &[]);
@@ -45,7 +50,7 @@ impl LocalSeeder {
                     assert!(Instant::now() < patience, "the seeder did not announce itself");
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
-                let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, engine.port()));
+                let peer = SocketAddr::new(ip, engine.port());
                 let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
                 let magnet = format!("magnet:?xt=urn:btih:{hex}&tr={url}");
                 ready.send(LocalSeeder { torrent, magnet, tracker: url, peer }).unwrap();

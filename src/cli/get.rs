@@ -174,6 +174,7 @@ fn item(args: &GetArgs, source: ItemSource, kept: Option<Kept>, looks: bool) -> 
         trackers: args.network.trackers.clone(),
         no_trackers: args.network.no_trackers,
         peers: args.network.peers.clone(),
+        web_seeds: args.network.web_seeds.clone(),
         metadata_timeout: args.limits.metadata_timeout.0,
         stall_timeout: args.limits.stall_timeout.0,
         ..Item::new(source, goal, dir)

@@ -19,6 +19,7 @@ pub fn engine(network: &NetworkArgs, state: &StateArgs) -> EngineSettings {
         pex: !network.no_pex,
         lsd: !network.no_lsd,
         web_seeds: !network.no_web_seeds,
+        allow_private: network.allow_private,
         encryption: match network.encryption {
             EncryptionChoice::Auto => Encryption::Auto,
             EncryptionChoice::Require => Encryption::Require,

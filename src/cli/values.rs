@@ -55,6 +55,20 @@ pub fn parse_user_agent(text: &str) -> Result<String, String> {
     }
 }
 
+/// A web server that has the files.
+pub fn parse_web_seed(text: &str) -> Result<String, String> {
+    match text.split_once("://") {
+        Some((scheme, rest)) if !["http", "https"].contains(&&*scheme.to_ascii_lowercase()) => {
+            Err(format!("{scheme:?} is not supported; http and https are ({rest:?} is the rest)"))
+        }
+        Some((_, rest)) if rest.is_empty() || rest.starts_with('/') || text.contains(char::is_whitespace) => {
+            Err(format!("{text:?} names no host"))
+        }
+        Some(_) => Ok(text.to_owned()),
+        None => Err(format!("{text:?} is not a URL, as in https://mirror.example/pub/")),
+    }
+}
+
 /// The least buffer memory that a run gets anywhere with.
 const LEAST_MEMORY: u64 = 4 << 20;
 
@@ -86,6 +100,10 @@ mod tests {
         for right in ["udp://t.example:80", "HTTPS://t.example/announce?x=1"] {
             assert!(parse_tracker(right).is_ok(), "{right}");
         }
+        for wrong in ["mirror.example", "ftp://m.example/", "http://", "http:///a", "http://a b/"] {
+            assert!(parse_web_seed(wrong).is_err(), "{wrong}");
+        }
+        assert!(parse_web_seed("HTTPS://mirror.example/pub/").is_ok());
         for wrong in ["t.example", "wss://t.example", "http://", "http:///a", "ftp://a/"] {
             assert!(parse_tracker(wrong).is_err(), "{wrong}");
         }

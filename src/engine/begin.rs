@@ -17,6 +17,7 @@ use super::prepare::{Opened, Preparation, Prepared};
 use super::progress::Gauge;
 use super::saver::Saver;
 use super::torrent_task::{Control, Inbox, Outlets, Phase, TorrentTask};
+use super::web_seeds::WebSeeds;
 use crate::base::metainfo::Info;
 use crate::base::selection::Selection;
 use crate::io::dht_task::{DhtHandle, DhtSearch};
@@ -75,6 +76,7 @@ impl TorrentTask {
             trackers: None,
             tracker_status: None,
             told_of_trackers: Vec::new(),
+            web: WebSeeds::default(),
             search: None,
             dht_status: None,
             known: None,
@@ -253,6 +255,9 @@ impl TorrentTask {
         if incomplete || self.wants_to_seed() {
             self.meet_peers(Some(tiers));
         }
+        if incomplete {
+            self.meet_web_seeds();
+        }
     }
 
     /// Starts everything that knows addresses, and lets peers call. `remembered`: trackers of earlier runs. Said again,
@@ -276,7 +281,9 @@ impl TorrentTask {
             totals: self.out.totals.subscribe(),
             rng: StdRng::from_rng(&mut rand::rng()),
         };
-        let trackers = tracker_task::spawn(setup, self.context.announcer.clone(), self.out.trackers.clone());
+        let anywhere = self.context.settings.allow_private;
+        let announcer = self.context.announcer.clone().trusting(&self.item.trackers, anywhere);
+        let trackers = tracker_task::spawn(setup, announcer, self.out.trackers.clone());
         // Beside the torrent's own, since only these are left if a magnet turns out private.
         trackers.add(self.item.trackers.iter().map(|url| vec![url.clone()]).collect());
         if !self.item.no_trackers {

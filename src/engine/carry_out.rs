@@ -31,6 +31,7 @@ impl TorrentTask {
                 Action::Complete => self.on_complete(),
                 Action::WantPeers => self.want_peers(),
                 Action::Banned { addr } => tracing::info!(%addr, "banned: it sent wrong data"),
+                Action::WebSeedLied { peer } => self.on_web_seed_lied(peer),
                 Action::DhtNode { addr } => self.on_dht_node(addr),
             }
         }

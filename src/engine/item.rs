@@ -74,6 +74,8 @@ pub struct Item {
     pub no_trackers: bool,
     /// HOST:PORT to call.
     pub peers: Vec<String>,
+    /// Fetch from these web seeds too.
+    pub web_seeds: Vec<String>,
     /// Give up if the metadata is not here in time.
     pub metadata_timeout: Option<Duration>,
     /// Give up if no payload comes for so long.
@@ -100,6 +102,7 @@ impl Item {
             trackers: Vec::new(),
             no_trackers: false,
             peers: Vec::new(),
+            web_seeds: Vec::new(),
             metadata_timeout: None,
             stall_timeout: None,
         }

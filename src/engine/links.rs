@@ -11,6 +11,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use crate::base::id::TorrentId;
 use crate::io::dial::{Dialler, Greeted, dial};
 use crate::io::peer_task::PeerTask;
+use crate::io::web_seed::WebSeedTask;
 use crate::proto::session::PeerCommand;
 use crate::proto::wire::Handshake;
 use crate::swarm::PeerKey;
@@ -72,6 +73,12 @@ impl Links {
     pub fn start(&mut self, task: PeerTask, commands: mpsc::Sender<PeerCommand>) {
         self.peers.insert(task.peer, commands);
         while self.tasks.try_join_next().is_some() {}
+        self.tasks.spawn(task.run());
+    }
+
+    /// Starts the task of a web seed.
+    pub fn start_web_seed(&mut self, task: WebSeedTask, commands: mpsc::Sender<PeerCommand>) {
+        self.peers.insert(task.peer, commands);
         self.tasks.spawn(task.run());
     }
 

@@ -21,6 +21,7 @@ mod run;
 mod saver;
 pub mod settings;
 mod torrent_task;
+mod web_seeds;
 
 pub use item::{
     Allocate, CheckMode, Event, Failure, FailureKind, Goal, Item, ItemKey, ItemSource, Order, Progress, Stage,

@@ -83,11 +83,17 @@ impl TorrentTask {
     /// Writes down what the next run needs. What the record says of the files was durable when it was noted.
     pub(super) fn save(&mut self) {
         let (totals, tiers) = (self.torrent.totals(), self.tiers());
+        let web_seeds = self.source_web_seeds().to_vec();
         let Some(opened) = &mut self.opened else { return };
         let record = &mut opened.record;
         for tier in tiers {
             if !record.trackers.contains(&tier) {
                 record.trackers.push(tier);
+            }
+        }
+        for url in web_seeds {
+            if !record.web_seeds.contains(&url) {
+                record.web_seeds.push(url);
             }
         }
         let good = self.torrent.good_addresses();

@@ -23,7 +23,10 @@ pub struct EngineSettings {
     pub dht_well_known: bool,
     pub pex: bool,
     pub lsd: bool,
+    /// Fetch from the web seeds that the torrent names.
     pub web_seeds: bool,
+    /// What a torrent names may lie on the local network, too.
+    pub allow_private: bool,
     /// What carries connections to peers.
     pub transport: Transport,
     /// Whether connections to peers are encrypted.
@@ -45,6 +48,7 @@ impl Default for EngineSettings {
             pex: true,
             lsd: true,
             web_seeds: true,
+            allow_private: false,
             transport: Transport::Auto,
             encryption: Encryption::Auto,
             user_agent: concat!("rtorrent-cli/", env!("CARGO_PKG_VERSION")).into(),

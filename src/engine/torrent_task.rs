@@ -19,6 +19,7 @@ use super::links::{Dialled, Links};
 use super::prepare::{Opened, Prepared};
 use super::progress::Gauge;
 use super::saver::Saver;
+use super::web_seeds::WebSeeds;
 use crate::base::id::TorrentId;
 use crate::base::metainfo::Info;
 use crate::base::selection::Selection;
@@ -28,6 +29,7 @@ use crate::io::dial::Greeted;
 use crate::io::disk::{DiskReport, TorrentDisk};
 use crate::io::peer_task::PeerReport;
 use crate::io::tracker_task::{TrackerHandle, TrackerNews, TrackerStatus};
+use crate::proto::session::PeerEvent;
 use crate::proto::tracker::Totals;
 use crate::swarm::{Command, Source, Torrent};
 
@@ -106,6 +108,7 @@ pub(super) struct TorrentTask {
     pub tracker_status: Option<watch::Receiver<TrackerStatus>>,
     /// What has been told of trackers, so that it is told once.
     pub told_of_trackers: Vec<String>,
+    pub web: WebSeeds,
     pub search: Option<DhtSearch>,
     pub dht_status: Option<watch::Receiver<DhtStatus>>,
     /// The metadata, and the selection that was told of with it.
@@ -185,10 +188,12 @@ impl TorrentTask {
         let mut next = Some(first);
         while let Some(PeerReport { peer, events }) = next {
             for event in events {
-                if matches!(event, crate::proto::session::PeerEvent::Closed(_)) {
-                    self.links.forget(peer);
-                }
+                let closed = if let PeerEvent::Closed(reason) = &event { Some(reason.clone()) } else { None };
                 self.torrent.on_peer(now, peer, event);
+                if let Some(reason) = closed {
+                    self.links.forget(peer);
+                    self.on_web_seed_closed(peer, &reason);
+                }
             }
             next = more.try_recv().ok();
         }

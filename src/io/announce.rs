@@ -1,10 +1,12 @@
 //! One announce: to one tracker, on every address family that it has.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::http::{Bounds, HttpClient, HttpError, Reply, status_line};
 use super::udp_tracker::UdpTrackers;
+use crate::base::compact::is_global;
 use crate::proto::tracker::http::{announce_url, parse_announce};
 use crate::proto::tracker::udp::Family;
 use crate::proto::tracker::udp_client::{Query, UdpAnswer};
@@ -15,6 +17,10 @@ use crate::proto::tracker::{AnnounceReply, AnnounceRequest, Scheme, TrackerError
 pub struct Announcer {
     http: HttpClient,
     udp: UdpTrackers,
+    /// Trackers that the user named.
+    named: Arc<[String]>,
+    /// Trackers may lie on the local network whatever they look like.
+    anywhere: bool,
 }
 
 /// A UDP tracker has had three packets by then.
@@ -24,7 +30,27 @@ const LOOK_UP: Duration = Duration::from_secs(30);
 
 impl Announcer {
     pub fn new(http: HttpClient, udp: UdpTrackers) -> Self {
-        Announcer { http, udp }
+        Announcer { http, udp, named: Arc::default(), anywhere: false }
+    }
+
+    /// The same for a torrent for which the user named these trackers. Others are asked on the local network only if
+    /// they look like trackers, unless `anywhere`.
+    pub fn trusting(self, named: &[String], anywhere: bool) -> Self {
+        Announcer { named: named.into(), anywhere, ..self }
+    }
+
+    /// A torrent's word must not have us send requests to whatever listens on the local network: there a tracker stands
+    /// at `/announce`, or the user named it.
+    fn may_ask(&self, url: &TrackerUrl, found: &[IpAddr]) -> bool {
+        let named = || self.named.iter().any(|named| TrackerUrl::parse(named).is_ok_and(|named| named == *url));
+        let path = url.path_and_query();
+        let path = path.split('?').next().unwrap_or_default();
+        url.scheme() == Scheme::Udp
+            || self.anywhere
+            || path == "/announce"
+            || path.starts_with("/announce/")
+            || found.iter().all(|ip| is_global(*ip))
+            || named()
     }
 
     /// Announces to `url` on both address families side by side; `heard` takes each reply as it comes.
@@ -85,6 +111,11 @@ impl Announcer {
             Ok(Err(error)) => return Err(TrackerError::Unreachable(error.why)),
             Err(_) => return Err(TrackerError::Unreachable("no name server answers".into())),
         };
+        if !self.may_ask(url, &found) {
+            let why =
+                "on the local network only trackers at /announce are asked; --tracker URL or --allow-private does it";
+            return Err(TrackerError::BadReply(why.into()));
+        }
         let first = |fits: fn(&IpAddr) -> bool| found.iter().copied().find(fits).map(|ip| (ip, url.port()).into());
         Ok((first(IpAddr::is_ipv4), first(IpAddr::is_ipv6)))
     }

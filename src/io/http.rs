@@ -9,7 +9,9 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use reqwest::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE, RETRY_AFTER,
+};
 use reqwest::{Client, Response, Url, dns, redirect};
 use rustls::ClientConfig;
 use tokio::sync::OnceCell;
@@ -56,6 +58,42 @@ pub enum Reply {
     Body { status: u16, body: Vec<u8> },
     /// A redirect to a `magnet:` link.
     Magnet(String),
+}
+
+/// Whose word a URL is, and so where it may lead.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reach {
+    /// The user said that private addresses are all right.
+    Anywhere,
+    /// The user named the URL: no redirect may lead from the internet into the local network.
+    NotInward,
+    /// It stood in a torrent: neither it nor a redirect may lead anywhere but to the internet.
+    Internet,
+}
+
+/// An answer of which the body is yet to be read.
+#[derive(Debug)]
+pub struct Opened {
+    pub status: u16,
+    /// Where it came from in the end.
+    pub url: String,
+    /// First byte and length of the whole, of a part of a file (status 206); the length where the server knows it.
+    pub part: Option<(u64, Option<u64>)>,
+    /// How long the server wants to be left alone, in seconds or until a date.
+    pub retry_after: Option<String>,
+    /// The body is packed although that was not asked for.
+    pub packed: bool,
+    response: Response,
+}
+
+impl Opened {
+    /// The next bytes of the body; `None` at its end. Cancel-safe.
+    ///
+    /// # Errors
+    /// If the connection breaks.
+    pub async fn chunk(&mut self) -> Result<Option<impl AsRef<[u8]> + use<>>, HttpError> {
+        self.response.chunk().await.map_err(|error| HttpError::Unreachable(why(&error)))
+    }
 }
 
 /// Why nothing usable came back. No message carries the URL.
@@ -200,6 +238,44 @@ impl HttpClient {
         Err(HttpError::Redirects(bounds.redirects))
     }
 
+    /// GET `url`, the bytes of `range` alone if one is given, and hand the body on as it comes. The caller has the
+    /// deadlines.
+    ///
+    /// # Errors
+    /// [`HttpError`], without the URL in it. A status that says no is not an error here.
+    pub async fn open(&self, url: &str, range: Option<(u64, u64)>, reach: Reach) -> Result<Opened, HttpError> {
+        let first = Url::parse(url).map_err(|_| HttpError::BadUrl("not a URL that can be fetched"))?;
+        let mut url = first.clone();
+        for _ in 0..=Bounds::TORRENT.redirects {
+            match reach {
+                Reach::Internet if !self.is_on_internet(&url).await? => {
+                    return Err(HttpError::BadUrl("it is an address of the local network"));
+                }
+                Reach::NotInward if self.leads_inward(&first, &url).await => {
+                    return Err(HttpError::BadUrl("the server redirects from the internet into the local network"));
+                }
+                _ => {}
+            }
+            let mut request = self.client_for(&url, None).await?.get(url.clone()).header(ACCEPT_ENCODING, "identity");
+            if let Some((from, to)) = range {
+                request = request.header(RANGE, format!("bytes={from}-{}", to - 1));
+            }
+            let response = request.send().await.map_err(|error| HttpError::Unreachable(why(&error)))?;
+            let Some(place) = redirect_of(&response) else { return Ok(opened(response)) };
+            url =
+                url.join(&place).map_err(|_| HttpError::BadUrl("the server redirects to something that is no URL"))?;
+        }
+        Err(HttpError::Redirects(Bounds::TORRENT.redirects))
+    }
+
+    /// True if all addresses of the URL's host are global. The request that may follow uses the addresses that were
+    /// looked at.
+    async fn is_on_internet(&self, url: &Url) -> Result<bool, HttpError> {
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let found = self.0.resolver.lookup(host).await.map_err(|error| HttpError::Unreachable(error.to_string()))?;
+        Ok(found.iter().all(|ip| is_global(*ip)))
+    }
+
     /// True if `from` is a host of the internet and `to` is not: a stranger's link must not reach the router or a
     /// service of this machine. The request that may follow uses the addresses that were looked at.
     async fn leads_inward(&self, from: &Url, to: &Url) -> bool {
@@ -302,6 +378,24 @@ impl dns::Resolve for Names {
     }
 }
 
+fn opened(response: Response) -> Opened {
+    let text = |name| Some(response.headers().get(name)?.to_str().ok()?.trim().to_owned());
+    Opened {
+        status: response.status().as_u16(),
+        url: response.url().to_string(),
+        part: text(CONTENT_RANGE).and_then(|range| part_of(&range)),
+        retry_after: text(RETRY_AFTER),
+        packed: text(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity"),
+        response,
+    }
+}
+
+/// `bytes 0-99/1234` or `bytes 0-99/*`: where it begins and of how much.
+fn part_of(range: &str) -> Option<(u64, Option<u64>)> {
+    let (range, whole) = range.strip_prefix("bytes")?.trim().split_once('/')?;
+    Some((range.split_once('-')?.0.trim().parse().ok()?, whole.trim().parse().ok()))
+}
+
 /// Where a redirect leads.
 fn redirect_of(response: &Response) -> Option<String> {
     let place = response.headers().get(LOCATION).filter(|_| response.status().is_redirection())?;
@@ -369,6 +463,13 @@ mod tests {
             let parse = |url| Url::parse(url).unwrap();
             assert_eq!(client.leads_inward(&parse(from), &parse(to)).await, inward, "{from} to {to}");
         }
+    }
+
+    #[test]
+    fn parts_say_where_they_begin() {
+        assert_eq!(part_of("bytes 7-99/1234"), Some((7, Some(1234))));
+        assert_eq!(part_of("bytes 0-99/*"), Some((0, None)));
+        assert_eq!((part_of("bytes */1234"), part_of("7-99/1234"), part_of("bytes 7")), (None, None, None));
     }
 
     #[test]

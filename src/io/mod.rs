@@ -24,3 +24,4 @@ pub mod take_up;
 pub mod tracker_task;
 pub mod udp_task;
 pub mod udp_tracker;
+pub mod web_seed;

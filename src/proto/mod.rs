@@ -5,4 +5,5 @@ pub mod ext;
 pub mod mse;
 pub mod session;
 pub mod tracker;
+pub mod web_seed;
 pub mod wire;

@@ -75,6 +75,10 @@ pub enum Action {
     Banned {
         addr: SocketAddr,
     },
+    /// This web seed sent wrong data, and has been told to close.
+    WebSeedLied {
+        peer: PeerKey,
+    },
     /// A peer's DHT node listens there (BEP 5): worth a ping.
     DhtNode {
         addr: SocketAddr,

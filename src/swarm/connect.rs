@@ -46,6 +46,21 @@ impl Torrent {
         Some(key)
     }
 
+    /// A web server has the torrent's files: what drives it speaks under this key as a session does. After
+    /// [`Command::Start`](super::Command::Start) only; `None` if nothing is to be fetched any more.
+    pub fn add_web_seed(&mut self, now: Instant) -> Option<PeerKey> {
+        if self.stopped || self.complete {
+            return None;
+        }
+        let pieces = self.pieces.as_mut()?;
+        let peer = Peer::web_seed(now, pieces.layout.pieces());
+        pieces.picker.join(peer.has.as_ref()?);
+        let key = self.new_key();
+        self.peers.insert(key, peer);
+        self.review_interest(key);
+        Some(key)
+    }
+
     /// A handshake has succeeded: from here on the session speaks under this key.
     pub fn on_connected(&mut self, now: Instant, key: PeerKey, connected: Connected) {
         let dial = self.dials.remove(&key);
@@ -129,6 +144,10 @@ impl Torrent {
 
     /// Never again: the peer lied about bytes.
     pub(super) fn ban(&mut self, key: PeerKey) {
+        if self.peers.get(&key).is_some_and(|peer| peer.web) {
+            self.actions.push_back(Action::WebSeedLied { peer: key });
+            return self.hang_up(key);
+        }
         let present = self.peers.get(&key).map(|peer| (peer.known_as(), peer.peer_id));
         let departed = || self.departed.iter().find(|(gone, ..)| *gone == key).map(|(_, addr, id)| (*addr, *id));
         if let Some((addr, peer_id)) = present.or_else(departed) {
@@ -154,7 +173,7 @@ impl Torrent {
         let Some(peer) = self.peers.remove(&key) else { return };
         self.hungry.remove(&key);
         self.closing -= usize::from(peer.closing);
-        if peer.was_useful() {
+        if peer.was_useful() && !peer.web {
             self.departed.push_back((key, peer.known_as(), peer.peer_id));
             self.departed.drain(..self.departed.len().saturating_sub(DEPARTED));
         }
@@ -178,7 +197,12 @@ impl Torrent {
     /// Makes room for somebody else by dropping a connection that serves neither side.
     fn replace_one(&mut self, now: Instant) -> bool {
         let useless = |peer: &Peer| {
-            !peer.closing && !peer.interest && !peer.interested && peer.since + TRIAL <= now && self.pieces.is_some()
+            !peer.closing
+                && !peer.web
+                && !peer.interest
+                && !peer.interested
+                && peer.since + TRIAL <= now
+                && self.pieces.is_some()
         };
         let key = self.peers.iter().find(|(_, peer)| useless(peer)).map(|(key, _)| *key);
         key.map(|key| self.hang_up(key)).is_some()
@@ -197,7 +221,9 @@ impl Torrent {
             return false;
         }
         let twin = self.peers.iter().find(|(_, peer)| {
-            !peer.closing && (peer.peer_id == connected.peer_id || (peer.addr == connected.addr && !connected.incoming))
+            !peer.closing
+                && !peer.web
+                && (peer.peer_id == connected.peer_id || (peer.addr == connected.addr && !connected.incoming))
         });
         let Some((&old, peer)) = twin else { return true };
         let crossing = peer.incoming != connected.incoming && now < peer.since + CROSSING;
@@ -227,7 +253,8 @@ impl Torrent {
     }
 
     pub(super) fn connections_and_dials(&self) -> usize {
-        self.peers.len() - self.closing + self.accepted.len() + self.dials.len()
+        let web = self.peers.values().filter(|peer| peer.web && !peer.closing).count();
+        self.peers.len() - self.closing - web + self.accepted.len() + self.dials.len()
     }
 
     fn is_connected_to(&self, addr: SocketAddr) -> bool {

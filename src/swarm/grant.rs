@@ -27,6 +27,8 @@ const REFUSAL: Duration = Duration::from_secs(30);
 const LOOK: usize = 1_024;
 /// A peer holds no more than it delivers in so many seconds.
 const HORIZON: u64 = 6;
+/// A web seed begins so many bytes before the piece that was picked, at most, if all of them are missing.
+const STRETCH: u64 = 16 << 20;
 /// Pieces without an urgency of their own.
 const ORDINARY: Urgency = Urgency { deadline: u32::MAX, priority: u8::MAX };
 
@@ -146,6 +148,18 @@ impl Torrent {
         let (Some(pieces), Some(peer)) = (&mut self.pieces, self.peers.get(&key)) else { return Offer::Nothing };
         let blocks = bytes.div_ceil(BLOCK_LEN.into()).min(u32::MAX.into()) as u32;
         let helps = |open: &&OpenPiece| open.admits(now, key) && peer.serves(open.piece);
+        if peer.web
+            && let Some(piece) = stretch(pieces, now, key, peer, last, &mut self.rng)
+        {
+            if pieces.staging.get(piece).is_none() {
+                if !pieces.staging.can_charge(pieces.layout.piece_len(piece).into()) {
+                    return Offer::NoMemory;
+                }
+                pieces.picker.remove(piece);
+                pieces.staging.open(now, piece, ORDINARY, None);
+            }
+            return lend(pieces, now, key, piece, blocks);
+        }
         let open = pieces.staging.helpable().take(LOOK).find(helps).map(|open| open.piece);
         if let Some(piece) = open {
             return lend(pieces, now, key, piece, blocks);
@@ -207,6 +221,31 @@ fn lend(pieces: &mut Pieces, now: Instant, key: PeerKey, piece: u32, blocks: u32
         Some(run) => Offer::Run(run),
         None => Offer::Nothing,
     }
+}
+
+/// Where a web seed goes on, so that one request covers much: with the piece of its last run, with the one behind it, or
+/// with one that nobody has begun. `None`: it helps others with theirs.
+fn stretch(
+    pieces: &Pieces,
+    now: Instant,
+    key: PeerKey,
+    peer: &Peer,
+    last: Option<u32>,
+    rng: &mut rand::rngs::StdRng,
+) -> Option<u32> {
+    let begun = |piece: &u32| {
+        let open = pieces.staging.helpable().find(|open| open.piece == *piece);
+        open.is_some_and(|open| open.admits(now, key) && peer.serves(open.piece))
+    };
+    let next = |last: &u32| last.checked_add(1).filter(|next| follows(pieces, peer, *next));
+    last.filter(begun).or_else(|| last.as_ref().and_then(next)).or_else(|| {
+        let fits = |piece: u32| follows(pieces, peer, piece);
+        let picked = pieces.picker.pick(rng, peer.has.as_ref()?, Choice::Rarest, fits)?;
+        // From the beginning of the gap in which it lies, as far as a request reaches.
+        let reach = (STRETCH / u64::from(pieces.layout.piece_length())).max(1) as u32;
+        let gap = (picked.saturating_sub(reach)..picked).rev().take_while(|piece| follows(pieces, peer, *piece));
+        Some(gap.last().unwrap_or(picked))
+    })
 }
 
 fn spilled_for(pieces: &Pieces, peer: &Peer) -> Option<u32> {

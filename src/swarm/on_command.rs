@@ -105,6 +105,7 @@ impl Torrent {
         let strangers: Vec<PeerKey> = self
             .peers
             .iter()
+            .filter(|(_, peer)| !peer.web)
             .filter(|(_, peer)| match peer.incoming {
                 true => sources.is_empty(),
                 false => !peer.listens.is_some_and(known),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::base::id::PeerId;
 use crate::proto::session::Tally;
-use crate::swarm::action::Connected;
+use crate::swarm::action::{Connected, Way};
 use crate::swarm::piece_set::PieceSet;
 
 /// Pieces that a peer may suggest or allow; more are ignored.
@@ -19,6 +19,8 @@ pub struct Peer {
     pub peer_id: PeerId,
     pub incoming: bool,
     pub extended: bool,
+    /// A web server (BEP 19, BEP 17): it has everything, chokes only while it rests, and takes long stretches.
+    pub web: bool,
     /// Where the book knows it: what we dialled, or where it says that it listens.
     pub listens: Option<SocketAddr>,
     pub since: Instant,
@@ -60,6 +62,7 @@ impl Peer {
             peer_id: connected.peer_id,
             incoming: connected.incoming,
             extended: connected.extended,
+            web: false,
             listens,
             since: now,
             has: None,
@@ -82,6 +85,20 @@ impl Peer {
             closing: false,
             starved: None,
         }
+    }
+
+    /// A web seed for a torrent of so many pieces.
+    pub fn web_seed(now: Instant, pieces: u32) -> Self {
+        let connected = Connected {
+            addr: SocketAddr::from(([0, 0, 0, 0], 0)),
+            peer_id: PeerId([0; 20]),
+            incoming: false,
+            fast: false,
+            extended: false,
+            way: Way::default(),
+        };
+        let has = Some(PieceSet::All(pieces));
+        Peer { web: true, has, choking_us: false, ..Peer::new(now, &connected, None) }
     }
 
     /// The address to be banned or remembered.

@@ -361,6 +361,7 @@ impl Node {
             }
             Action::WantPeers => self.effects.push(Effect::WantPeers),
             Action::Banned { addr } => self.banned.push(addr),
+            Action::WebSeedLied { .. } => {}
             Action::DhtNode { .. } => {}
         }
     }

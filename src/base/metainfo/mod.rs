@@ -4,6 +4,7 @@
 //! bytes as they came, whatever their order or spelling.
 
 mod info;
+mod url_paths;
 mod write;
 
 pub use write::wrap;
@@ -24,6 +25,8 @@ pub struct Metainfo {
     pub trackers: Vec<Vec<String>>,
     /// BEP 19 `url-list`.
     pub web_seeds: Vec<String>,
+    /// BEP 17 `httpseeds`.
+    pub http_seeds: Vec<String>,
     /// BEP 5 `nodes`: (host, port).
     pub nodes: Vec<(String, u16)>,
     pub comment: Option<String>,
@@ -103,6 +106,7 @@ impl Metainfo {
             info: Arc::new(Info::read(info)?),
             trackers: tiers(fields.announce, fields.announce_list),
             web_seeds: web_seeds(fields.url_list),
+            http_seeds: web_seeds(fields.http_seeds),
             nodes: nodes(fields.nodes),
             comment: text(fields.comment_utf8.or(fields.comment)),
             created_by: text(fields.created_by),
@@ -130,6 +134,7 @@ struct TopFields<'a> {
     announce: Option<Value<'a>>,
     announce_list: Option<Value<'a>>,
     url_list: Option<Value<'a>>,
+    http_seeds: Option<Value<'a>>,
     nodes: Option<Value<'a>>,
     comment: Option<Value<'a>>,
     comment_utf8: Option<Value<'a>>,
@@ -149,6 +154,7 @@ impl<'a> TopFields<'a> {
                 b"announce" => &mut fields.announce,
                 b"announce-list" => &mut fields.announce_list,
                 b"url-list" => &mut fields.url_list,
+                b"httpseeds" => &mut fields.http_seeds,
                 b"nodes" => &mut fields.nodes,
                 b"comment" => &mut fields.comment,
                 b"comment.utf-8" => &mut fields.comment_utf8,
@@ -195,7 +201,7 @@ fn tiers(announce: Option<Value>, list: Option<Value>) -> Vec<Vec<String>> {
     tiers
 }
 
-/// BEP 19: a string, or a list of strings.
+/// BEP 19, BEP 17: a string, or a list of strings.
 fn web_seeds(value: Option<Value>) -> Vec<String> {
     let Some(value) = value else { return Vec::new() };
     let mut seen = HashSet::new();
@@ -264,6 +270,7 @@ mod tests {
         assert_eq!(parse("d4:infoINFO8:url-list8:http://ae").unwrap().web_seeds, ["http://a"]);
         let list = parse("d4:infoINFO8:url-listl8:http://a0:8:http://b8:http://aee").unwrap();
         assert_eq!(list.web_seeds, ["http://a", "http://b"]);
+        assert_eq!(parse("d9:httpseedsl8:http://ae4:infoINFOe").unwrap().http_seeds, ["http://a"]);
         assert!(parse("d4:infoINFO8:url-list0:e").unwrap().web_seeds.is_empty());
     }
 

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 
-use crate::cli::values::{parse_host_port, parse_memory, parse_ports, parse_tracker, parse_user_agent};
+use crate::cli::values::{parse_host_port, parse_memory, parse_ports, parse_tracker, parse_user_agent, parse_web_seed};
 use crate::io::http::Header;
 
 /// Peers, trackers, sockets and memory.
@@ -56,7 +56,14 @@ pub struct NetworkArgs {
     /// Do not look for peers on the local network
     #[arg(long, env = "RTORRENT_CLI_NO_LSD", hide_env = true, value_parser = BoolishValueParser::new())]
     pub no_lsd: bool,
-    /// Do not fetch from web seeds
+    /// Fetch from this web server too (BEP 19)
+    #[arg(long = "web-seed", value_name = "URL", value_parser = parse_web_seed)]
+    #[arg(env = "RTORRENT_CLI_WEB_SEED", hide_env = true)]
+    pub web_seeds: Vec<String>,
+    /// Let torrents name web seeds and trackers on the local network
+    #[arg(long, env = "RTORRENT_CLI_ALLOW_PRIVATE", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub allow_private: bool,
+    /// Do not fetch from the web seeds that a torrent names
     #[arg(long, env = "RTORRENT_CLI_NO_WEB_SEEDS", hide_env = true, value_parser = BoolishValueParser::new())]
     pub no_web_seeds: bool,
     /// Encrypt connections to peers: auto (with those that want it), require (all), off

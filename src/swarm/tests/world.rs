@@ -37,6 +37,7 @@ pub struct World {
     pub metadata: Option<Vec<u8>>,
     pub want_peers: u32,
     pub banned: Vec<SocketAddr>,
+    pub lied: Vec<PeerKey>,
     pub verified: BTreeSet<u32>,
     pub recalls: u32,
     pub grants: Vec<(PeerKey, u32, u32, u32)>,
@@ -101,6 +102,7 @@ impl World {
             metadata: None,
             want_peers: 0,
             banned: Vec::new(),
+            lied: Vec::new(),
             verified: BTreeSet::new(),
             recalls: 0,
             grants: Vec::new(),
@@ -365,6 +367,7 @@ impl World {
                 Action::Complete => self.completes += 1,
                 Action::WantPeers => self.want_peers += 1,
                 Action::Banned { addr } => self.banned.push(addr),
+                Action::WebSeedLied { peer } => self.lied.push(peer),
                 Action::DhtNode { .. } => {}
                 Action::Peer { peer, command } => self.say(peer, command),
             }

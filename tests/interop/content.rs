@@ -126,6 +126,15 @@ impl Content {
         self
     }
 
+    /// Turns every bit of the files below `folder`.
+    pub fn spoil(&self, folder: &Path) {
+        for (path, _) in self.paths() {
+            let path = folder.join(path);
+            let bytes: Vec<u8> = fs::read(&path).expect("a file").iter().map(|byte| !byte).collect();
+            fs::write(&path, bytes).expect("write a file");
+        }
+    }
+
     /// Byte by byte, every file.
     ///
     /// # Errors

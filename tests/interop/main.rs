@@ -6,6 +6,7 @@
 //! the rows whose name contains it: `cargo test --test interop -- aria2`.
 
 mod content;
+mod nginx;
 mod ours;
 mod peers;
 mod process;
@@ -14,6 +15,7 @@ mod tracker;
 use std::time::{Duration, Instant};
 
 use content::{Content, Torrent};
+use nginx::Nginx;
 use peers::Peer;
 use process::Missing;
 use tracker::{OpenTracker, Place};
@@ -115,6 +117,13 @@ fn rows() -> Vec<Row> {
             run: Box::new(move |scene| get_from(scene, Peer::Libtorrent, false, &content)),
         });
     }
+    for place in ["", "moved/", "busy/", "wrong/"] {
+        rows.push(Row {
+            name: format!("get from nginx alone, as a web seed (/{place})"),
+            needs: vec!["nginx"],
+            run: Box::new(move |scene| get_from_web(scene, place)),
+        });
+    }
     rows.push(Row {
         name: "get over a UDP tracker from libtorrent".into(),
         needs: Peer::Libtorrent.programs(),
@@ -171,6 +180,31 @@ fn seed_to(scene: &Scene, peer: Peer, magnet: bool, content: &Content) -> Result
     leecher
         .until(PATIENCE, || content.compare(&folder.join("seed"), &folder.join("theirs")))
         .map_err(|complaint| seeder.with_log(&complaint))
+}
+
+/// A web server has the files, and there is no peer.
+fn get_from_web(scene: &Scene, place: &str) -> Result<(), String> {
+    let folder = scene.folder.path();
+    let content = Content::tree();
+    let torrent = content.write(&folder.join("seed"), &Place::free().http_url());
+    // Other bytes of the same lengths.
+    Content::tree().write(&folder.join("wrong"), "http://127.0.0.1/announce");
+    content.spoil(&folder.join("wrong"));
+    let nginx = Nginx::start(folder)?;
+    let (asked, right) = (nginx.url(place), nginx.url(""));
+    let mut flags = vec!["--no-trackers", "--web-seed", &asked];
+    if place == "wrong/" {
+        flags.extend(["--web-seed", &right]);
+    }
+    ours::get(folder, &source(&torrent, false), &flags)?;
+    content.compare(&folder.join("seed"), &folder.join("ours"))?;
+    let (_, sent) = nginx.answers("206");
+    match place {
+        "" if sent != content.bytes() as u64 => Err(format!("{sent} bytes of {} were sent", content.bytes())),
+        "moved/" if nginx.answers("302").0 == 0 => Err("nothing was redirected".into()),
+        "busy/" if nginx.answers("503").0 == 0 => Err("it was never busy".into()),
+        _ => Ok(()),
+    }
 }
 
 /// The tracker is asked over UDP (BEP 15) and nothing else is said of the seeder.

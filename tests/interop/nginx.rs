@@ -1,0 +1,55 @@
+//! A real web server: nginx, with the files of a torrent, in the ways that mirrors have.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::process::{Running, free_port, wait};
+
+/// A running server below a folder that holds `seed`, and perhaps `wrong`.
+pub struct Nginx {
+    _running: Running,
+    port: u16,
+    log: std::path::PathBuf,
+}
+
+impl Nginx {
+    /// Starts it and waits until it answers.
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub fn start(folder: &Path) -> Result<Nginx, String> {
+        let (port, at, log) = (free_port(), folder.display(), folder.join("access.log"));
+        let settings = format!(
+            "daemon off; master_process off; pid {at}/nginx.pid; error_log {at}/nginx-error.log; events {{}}\n\
+             http {{\n log_format bytes '$status $body_bytes_sent'; access_log {at}/access.log bytes;\n\
+             client_body_temp_path {at}/t1; proxy_temp_path {at}/t2; fastcgi_temp_path {at}/t3;\n\
+             uwsgi_temp_path {at}/t4; scgi_temp_path {at}/t5;\n\
+             limit_req_zone $server_name zone=few:1m rate=5r/s;\n\
+             server {{ listen 127.0.0.1:{port}; root {at}/seed;\n\
+             location /moved/ {{ rewrite ^/moved/(.*)$ /$1 redirect; }}\n\
+             location /busy/ {{ limit_req zone=few burst=20 nodelay; limit_req_status 503; alias {at}/seed/; }}\n\
+             location /wrong/ {{ alias {at}/wrong/; }} }}\n}}\n"
+        );
+        let file = folder.join("nginx.conf");
+        fs::write(&file, settings).map_err(|e| e.to_string())?;
+        let running = Running::start(folder, "nginx", Command::new("nginx").arg("-c").arg(&file))?;
+        wait(Duration::from_secs(20), &mut || {
+            std::net::TcpStream::connect(("127.0.0.1", port)).map(drop).map_err(|e| format!("nginx: {e}"))
+        })?;
+        Ok(Nginx { _running: running, port, log })
+    }
+
+    /// The address of `place`: nothing, or one of the locations above.
+    pub fn url(&self, place: &str) -> String {
+        format!("http://127.0.0.1:{}/{place}", self.port)
+    }
+
+    /// How many answers had this status, and their bytes.
+    pub fn answers(&self, status: &str) -> (usize, u64) {
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        let bytes: Vec<u64> = log.lines().filter_map(|line| line.strip_prefix(status)?.trim().parse().ok()).collect();
+        (bytes.len(), bytes.iter().sum())
+    }
+}

@@ -62,7 +62,7 @@ _rtorrent__cli() {
 
     case "${cmd}" in
         rtorrent__cli)
-            opts="-d -o -s -x -I -l -n -i -j -m -p -H -q -v -h -V --dir --output --check --overwrite --no-part --allocate --no-space-check --sequential --first-last --select --exclude --interactive --list --dry-run --input-file --jobs --resume --archive --save-session --fail-fast --seed-ratio --seed-time --no-upload --metadata-timeout --stall-timeout --max-time --port --peer --tracker --no-trackers --header --user-agent --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --no-web-seeds --encryption --on-metadata --on-complete --on-error --json --progress --quiet --verbose --log --color --state-dir --config --profile --help --version get info verify seed doctor ls rm config schema completions man"
+            opts="-d -o -s -x -I -l -n -i -j -m -p -H -q -v -h -V --dir --output --check --overwrite --no-part --allocate --no-space-check --sequential --first-last --select --exclude --interactive --list --dry-run --input-file --jobs --resume --archive --save-session --fail-fast --seed-ratio --seed-time --no-upload --metadata-timeout --stall-timeout --max-time --port --peer --tracker --no-trackers --header --user-agent --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --web-seed --allow-private --no-web-seeds --encryption --on-metadata --on-complete --on-error --json --progress --quiet --verbose --log --color --state-dir --config --profile --help --version get info verify seed doctor ls rm config schema completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -243,6 +243,10 @@ _rtorrent__cli() {
                     return 0
                     ;;
                 --dht-bootstrap)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --web-seed)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -498,7 +502,7 @@ _rtorrent__cli() {
             return 0
             ;;
         rtorrent__cli__subcmd__get)
-            opts="-d -o -s -x -I -l -n -i -j -m -p -H -q -v -h --dir --output --check --overwrite --no-part --allocate --no-space-check --sequential --first-last --select --exclude --interactive --list --dry-run --input-file --jobs --resume --archive --save-session --fail-fast --seed-ratio --seed-time --no-upload --metadata-timeout --stall-timeout --max-time --port --peer --tracker --no-trackers --header --user-agent --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --no-web-seeds --encryption --on-metadata --on-complete --on-error --json --progress --quiet --verbose --log --color --state-dir --config --profile --help"
+            opts="-d -o -s -x -I -l -n -i -j -m -p -H -q -v -h --dir --output --check --overwrite --no-part --allocate --no-space-check --sequential --first-last --select --exclude --interactive --list --dry-run --input-file --jobs --resume --archive --save-session --fail-fast --seed-ratio --seed-time --no-upload --metadata-timeout --stall-timeout --max-time --port --peer --tracker --no-trackers --header --user-agent --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --web-seed --allow-private --no-web-seeds --encryption --on-metadata --on-complete --on-error --json --progress --quiet --verbose --log --color --state-dir --config --profile --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -682,6 +686,10 @@ _rtorrent__cli() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --web-seed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --encryption)
                     COMPREPLY=($(compgen -W "auto require off" -- "${cur}"))
                     return 0
@@ -755,7 +763,7 @@ _rtorrent__cli() {
             return 0
             ;;
         rtorrent__cli__subcmd__info)
-            opts="-p -H -q -v -h --offline --save --magnet --scrape --port --peer --tracker --no-trackers --header --user-agent --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --no-web-seeds --encryption --metadata-timeout --json --progress --quiet --verbose --log --color --state-dir --config --profile --help"
+            opts="-p -H -q -v -h --offline --save --magnet --scrape --port --peer --tracker --no-trackers --header --user-agent --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --web-seed --allow-private --no-web-seeds --encryption --metadata-timeout --json --progress --quiet --verbose --log --color --state-dir --config --profile --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -813,6 +821,10 @@ _rtorrent__cli() {
                     return 0
                     ;;
                 --dht-bootstrap)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --web-seed)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -989,7 +1001,7 @@ _rtorrent__cli() {
             return 0
             ;;
         rtorrent__cli__subcmd__seed)
-            opts="-p -H -q -v -h --seed-ratio --seed-time --check --port --peer --tracker --no-trackers --header --user-agent --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --no-web-seeds --encryption --json --progress --quiet --verbose --log --color --state-dir --config --profile --help"
+            opts="-p -H -q -v -h --seed-ratio --seed-time --check --port --peer --tracker --no-trackers --header --user-agent --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --web-seed --allow-private --no-web-seeds --encryption --json --progress --quiet --verbose --log --color --state-dir --config --profile --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1044,6 +1056,10 @@ _rtorrent__cli() {
                     return 0
                     ;;
                 --dht-bootstrap)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --web-seed)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_rtorrent_cli_global_optspecs
-    string join \n d/dir= o/output= check= overwrite no-part allocate= no-space-check sequential first-last s/select= x/exclude= I/interactive l/list n/dry-run i/input-file= j/jobs= resume archive= save-session= fail-fast seed-ratio= seed-time= no-upload metadata-timeout= stall-timeout= m/max-time= p/port= peer= tracker= no-trackers H/header= user-agent= max-peers= memory= no-dht dht-bootstrap= no-pex no-lsd no-web-seeds encryption= on-metadata= on-complete= on-error= json progress= q/quiet v/verbose log= color= state-dir= config= profile= h/help V/version
+    string join \n d/dir= o/output= check= overwrite no-part allocate= no-space-check sequential first-last s/select= x/exclude= I/interactive l/list n/dry-run i/input-file= j/jobs= resume archive= save-session= fail-fast seed-ratio= seed-time= no-upload metadata-timeout= stall-timeout= m/max-time= p/port= peer= tracker= no-trackers H/header= user-agent= max-peers= memory= no-dht dht-bootstrap= no-pex no-lsd web-seed= allow-private no-web-seeds encryption= on-metadata= on-complete= on-error= json progress= q/quiet v/verbose log= color= state-dir= config= profile= h/help V/version
 end
 
 function __fish_rtorrent_cli_needs_command
@@ -51,6 +51,7 @@ complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l user-agent -d
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l max-peers -d 'Connections an item, at most' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l memory -d 'Buffers of the whole run, at most' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l dht-bootstrap -d 'Enter the DHT here' -r
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l web-seed -d 'Fetch from this web server too (BEP 19)' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l encryption -d 'Encrypt connections to peers: auto (with those that want it), require (all), off' -r -f -a "auto\t''
 require\t''
 off\t''"
@@ -83,7 +84,8 @@ complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l no-trackers -
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l no-dht -d 'Do not use the DHT'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l no-pex -d 'Do not exchange peers with peers'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l no-lsd -d 'Do not look for peers on the local network'
-complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l no-web-seeds -d 'Do not fetch from web seeds'
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l allow-private -d 'Let torrents name web seeds and trackers on the local network'
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l no-web-seeds -d 'Do not fetch from the web seeds that a torrent names'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l json -d 'One JSON object a line on standard output'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -s q -l quiet -d 'Show errors alone'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -s v -l verbose -d 'Say more: causes of errors, then what the engine does (-vv, -vvv)'
@@ -127,6 +129,7 @@ complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l user-a
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l max-peers -d 'Connections an item, at most' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l memory -d 'Buffers of the whole run, at most' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l dht-bootstrap -d 'Enter the DHT here' -r
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l web-seed -d 'Fetch from this web server too (BEP 19)' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l encryption -d 'Encrypt connections to peers: auto (with those that want it), require (all), off' -r -f -a "auto\t''
 require\t''
 off\t''"
@@ -159,7 +162,8 @@ complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l no-tra
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l no-dht -d 'Do not use the DHT'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l no-pex -d 'Do not exchange peers with peers'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l no-lsd -d 'Do not look for peers on the local network'
-complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l no-web-seeds -d 'Do not fetch from web seeds'
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l allow-private -d 'Let torrents name web seeds and trackers on the local network'
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l no-web-seeds -d 'Do not fetch from the web seeds that a torrent names'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l json -d 'One JSON object a line on standard output'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -s q -l quiet -d 'Show errors alone'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -s v -l verbose -d 'Say more: causes of errors, then what the engine does (-vv, -vvv)'
@@ -173,6 +177,7 @@ complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l user-
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l max-peers -d 'Connections an item, at most' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l memory -d 'Buffers of the whole run, at most' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l dht-bootstrap -d 'Enter the DHT here' -r
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l web-seed -d 'Fetch from this web server too (BEP 19)' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l encryption -d 'Encrypt connections to peers: auto (with those that want it), require (all), off' -r -f -a "auto\t''
 require\t''
 off\t''"
@@ -195,7 +200,8 @@ complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l no-tr
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l no-dht -d 'Do not use the DHT'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l no-pex -d 'Do not exchange peers with peers'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l no-lsd -d 'Do not look for peers on the local network'
-complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l no-web-seeds -d 'Do not fetch from web seeds'
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l allow-private -d 'Let torrents name web seeds and trackers on the local network'
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l no-web-seeds -d 'Do not fetch from the web seeds that a torrent names'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l json -d 'One JSON object a line on standard output'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -s q -l quiet -d 'Show errors alone'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -s v -l verbose -d 'Say more: causes of errors, then what the engine does (-vv, -vvv)'
@@ -229,6 +235,7 @@ complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l user-
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l max-peers -d 'Connections an item, at most' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l memory -d 'Buffers of the whole run, at most' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l dht-bootstrap -d 'Enter the DHT here' -r
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l web-seed -d 'Fetch from this web server too (BEP 19)' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l encryption -d 'Encrypt connections to peers: auto (with those that want it), require (all), off' -r -f -a "auto\t''
 require\t''
 off\t''"
@@ -247,7 +254,8 @@ complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l no-tr
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l no-dht -d 'Do not use the DHT'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l no-pex -d 'Do not exchange peers with peers'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l no-lsd -d 'Do not look for peers on the local network'
-complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l no-web-seeds -d 'Do not fetch from web seeds'
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l allow-private -d 'Let torrents name web seeds and trackers on the local network'
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l no-web-seeds -d 'Do not fetch from the web seeds that a torrent names'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l json -d 'One JSON object a line on standard output'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -s q -l quiet -d 'Show errors alone'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -s v -l verbose -d 'Say more: causes of errors, then what the engine does (-vv, -vvv)'

@@ -60,7 +60,9 @@ module completions {
     --dht-bootstrap: string   # Enter the DHT here
     --no-pex                  # Do not exchange peers with peers
     --no-lsd                  # Do not look for peers on the local network
-    --no-web-seeds            # Do not fetch from web seeds
+    --web-seed: string        # Fetch from this web server too (BEP 19)
+    --allow-private           # Let torrents name web seeds and trackers on the local network
+    --no-web-seeds            # Do not fetch from the web seeds that a torrent names
     --encryption: string@"nu-complete rtorrent-cli encryption" # Encrypt connections to peers: auto (with those that want it), require (all), off
     --on-metadata: string     # Run this (split into words, no shell) when an item's metadata is known
     --on-complete: string     # Run this when an item is complete; RTORRENT_HOOK_NAME, _DIR, _PATH, _FILES ... tell what
@@ -139,7 +141,9 @@ module completions {
     --dht-bootstrap: string   # Enter the DHT here
     --no-pex                  # Do not exchange peers with peers
     --no-lsd                  # Do not look for peers on the local network
-    --no-web-seeds            # Do not fetch from web seeds
+    --web-seed: string        # Fetch from this web server too (BEP 19)
+    --allow-private           # Let torrents name web seeds and trackers on the local network
+    --no-web-seeds            # Do not fetch from the web seeds that a torrent names
     --encryption: string@"nu-complete rtorrent-cli get encryption" # Encrypt connections to peers: auto (with those that want it), require (all), off
     --on-metadata: string     # Run this (split into words, no shell) when an item's metadata is known
     --on-complete: string     # Run this when an item is complete; RTORRENT_HOOK_NAME, _DIR, _PATH, _FILES ... tell what
@@ -187,7 +191,9 @@ module completions {
     --dht-bootstrap: string   # Enter the DHT here
     --no-pex                  # Do not exchange peers with peers
     --no-lsd                  # Do not look for peers on the local network
-    --no-web-seeds            # Do not fetch from web seeds
+    --web-seed: string        # Fetch from this web server too (BEP 19)
+    --allow-private           # Let torrents name web seeds and trackers on the local network
+    --no-web-seeds            # Do not fetch from the web seeds that a torrent names
     --encryption: string@"nu-complete rtorrent-cli info encryption" # Encrypt connections to peers: auto (with those that want it), require (all), off
     --metadata-timeout: string # Give up if a magnet's metadata is not here in time
     --json                    # One JSON object a line on standard output
@@ -262,7 +268,9 @@ module completions {
     --dht-bootstrap: string   # Enter the DHT here
     --no-pex                  # Do not exchange peers with peers
     --no-lsd                  # Do not look for peers on the local network
-    --no-web-seeds            # Do not fetch from web seeds
+    --web-seed: string        # Fetch from this web server too (BEP 19)
+    --allow-private           # Let torrents name web seeds and trackers on the local network
+    --no-web-seeds            # Do not fetch from the web seeds that a torrent names
     --encryption: string@"nu-complete rtorrent-cli seed encryption" # Encrypt connections to peers: auto (with those that want it), require (all), off
     --json                    # One JSON object a line on standard output
     --progress: string@"nu-complete rtorrent-cli seed progress" # Progress on standard error: auto, bar, plain, none

@@ -26,7 +26,7 @@ impl Nginx {
              http {{\n log_format bytes '$status $body_bytes_sent'; access_log {at}/access.log bytes;\n\
              client_body_temp_path {at}/t1; proxy_temp_path {at}/t2; fastcgi_temp_path {at}/t3;\n\
              uwsgi_temp_path {at}/t4; scgi_temp_path {at}/t5;\n\
-             limit_req_zone $server_name zone=few:1m rate=5r/s;\n\
+             limit_req_zone $binary_remote_addr zone=few:1m rate=5r/s;\n\
              server {{ listen 127.0.0.1:{port}; root {at}/seed;\n\
              location /moved/ {{ rewrite ^/moved/(.*)$ /$1 redirect; }}\n\
              location /busy/ {{ limit_req zone=few burst=20 nodelay; limit_req_status 503; alias {at}/seed/; }}\n\

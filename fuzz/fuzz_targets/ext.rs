@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rtorrent_cli::proto::ext::{ExtHandshake, MetadataMessage, PexMessage, dont_have};
+use rtorrent_cli::proto::ext::{ExtHandshake, HolepunchMessage, MetadataMessage, PexMessage, dont_have};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut handshake = ExtHandshake::default();
@@ -12,6 +12,9 @@ fuzz_target!(|bytes: &[u8]| {
     if let Ok(message) = MetadataMessage::decode(bytes) {
         let written = message.encode();
         assert_eq!(MetadataMessage::decode(&written), Ok(message));
+    }
+    if let Some(message) = HolepunchMessage::decode(bytes) {
+        assert_eq!(HolepunchMessage::decode(&message.encode()), Some(message));
     }
     if let Ok(message) = PexMessage::decode(bytes) {
         let _ = PexMessage::decode(&message.encode()).expect("our own bytes");

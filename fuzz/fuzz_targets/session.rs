@@ -13,6 +13,7 @@ use rtorrent_cli::base::have_log::HaveLog;
 use rtorrent_cli::base::id::InfoHashV1;
 use rtorrent_cli::base::layout::{BLOCK_LEN, Layout};
 use rtorrent_cli::base::run::{Run, RunBuffer, RunId};
+use rtorrent_cli::proto::ext::PexMessage;
 use rtorrent_cli::proto::session::{
     CloseReason, Outgoing, PeerCommand, PeerEvent, PeerLimits, Session, SessionConfig, TorrentFacts,
 };
@@ -84,6 +85,7 @@ impl Play {
             limits: PeerLimits::default(),
             torrent: knows_layout.then(|| facts(&layout)),
             listen_port: Some(6881),
+            other_ip: None,
             dht_port: Some(6881),
             pex: true,
             upload_only: flags & 16 != 0,
@@ -212,8 +214,7 @@ impl Play {
             2 if !self.knows_layout => self.command(PeerCommand::RequestMetadata(vec![0, u32::from(argument)])),
             3 => self.command(PeerCommand::UploadOnly(on)),
             4 => self.command(PeerCommand::HavesGrew),
-            5 => self
-                .command(PeerCommand::Pex { added: vec!["10.0.0.2:1".parse().expect("an address")], dropped: vec![] }),
+            5 => self.command(PeerCommand::Pex(PexMessage::default())),
             6 => match self.to_serve.pop() {
                 Some(block) if on => self.session.on_block_sent(self.now, block),
                 Some(block) => self.session.on_block_failed(self.now, block),

@@ -1,5 +1,6 @@
 //! Values that every layer uses: no I/O, no clock, no protocol state.
 
+pub mod allowance;
 pub mod bencode;
 pub mod bitfield;
 pub mod compact;
@@ -9,6 +10,7 @@ pub mod id;
 pub mod layout;
 pub mod magnet;
 pub mod metainfo;
+pub mod priority;
 pub mod rate;
 pub mod run;
 pub mod safe_path;

@@ -71,6 +71,7 @@ impl TorrentTask {
                 limits: PeerLimits::default(),
                 torrent: self.facts(),
                 listen_port: Some(self.context.registry.port()),
+                other_ip: None,
                 dht_port: self.dht().map(DhtHandle::port),
                 pex: false,
                 upload_only: self.torrent.is_complete(),

@@ -1,7 +1,7 @@
 //! The extension handshake (BEP 10, "handshake message"): theirs, read with forbearance, and ours.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::Serialize;
 use serde_bytes::ByteBuf;
@@ -32,6 +32,11 @@ pub struct ExtHandshake {
     pub client: Option<String>,
     /// Our address as it sees it.
     pub your_ip: Option<IpAddr>,
+    /// Its address of the family that this connection does not use, as it says (`ipv4`, `ipv6`).
+    pub ipv4: Option<Ipv4Addr>,
+    pub ipv6: Option<Ipv6Addr>,
+    /// It would rather have its connections encrypted (`e`).
+    pub prefers_encryption: bool,
 }
 
 /// How many bytes of a client's name are kept.
@@ -57,6 +62,12 @@ impl ExtHandshake {
         self.upload_only = number(b"upload_only").map_or(self.upload_only, |n| n != 0);
         self.client = dict.get(b"v").and_then(|v| v.as_bytes()).and_then(for_showing).or(self.client.take());
         self.your_ip = dict.get(b"yourip").and_then(|ip| ip.as_bytes()).and_then(compact_ip).or(self.your_ip);
+        let octets = |key: &[u8]| dict.get(key).and_then(|ip| ip.as_bytes());
+        let ipv4 = octets(b"ipv4").and_then(|ip| <[u8; 4]>::try_from(ip).ok());
+        let ipv6 = octets(b"ipv6").and_then(|ip| <[u8; 16]>::try_from(ip).ok());
+        self.ipv4 = ipv4.map(Ipv4Addr::from).or(self.ipv4);
+        self.ipv6 = ipv6.map(Ipv6Addr::from).or(self.ipv6);
+        self.prefers_encryption = number(b"e").map_or(self.prefers_encryption, |n| n != 0);
         Ok(())
     }
 
@@ -106,6 +117,8 @@ pub struct OurHandshake<'a> {
     pub no_pex: bool,
     /// The peer's address as we see it.
     pub your_ip: Option<IpAddr>,
+    /// Our address of the family that this connection does not use, where the world sees one.
+    pub other_ip: Option<IpAddr>,
 }
 
 impl OurHandshake<'_> {
@@ -113,6 +126,10 @@ impl OurHandshake<'_> {
     pub fn encode(&self) -> Vec<u8> {
         #[derive(Serialize)]
         struct Wire<'a> {
+            #[serde(skip_serializing_if = "Option::is_none")]
+            ipv4: Option<ByteBuf>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            ipv6: Option<ByteBuf>,
             m: BTreeMap<&'static str, u8>,
             #[serde(skip_serializing_if = "Option::is_none")]
             metadata_size: Option<u32>,
@@ -127,7 +144,15 @@ impl OurHandshake<'_> {
         }
         let mut m = BTreeMap::from([("lt_donthave", our_id::LT_DONTHAVE), ("ut_metadata", our_id::UT_METADATA)]);
         m.insert("ut_pex", if self.no_pex { 0 } else { our_id::UT_PEX });
+        // Whoever may not tell of peers may not bring them together either.
+        m.insert("ut_holepunch", if self.no_pex { 0 } else { our_id::UT_HOLEPUNCH });
+        let octets = |ip: IpAddr| match ip.to_canonical() {
+            IpAddr::V4(v4) => ByteBuf::from(v4.octets()),
+            IpAddr::V6(v6) => ByteBuf::from(v6.octets()),
+        };
         to_bytes(&Wire {
+            ipv4: self.other_ip.filter(IpAddr::is_ipv4).map(octets),
+            ipv6: self.other_ip.filter(IpAddr::is_ipv6).map(octets),
             m,
             metadata_size: self.metadata_size,
             p: self.port,
@@ -135,10 +160,7 @@ impl OurHandshake<'_> {
             // Said even if not: a later handshake has to take an earlier word back.
             upload_only: Some(self.upload_only.into()),
             v: self.client,
-            yourip: self.your_ip.map(|ip| match ip.to_canonical() {
-                IpAddr::V4(v4) => ByteBuf::from(v4.octets()),
-                IpAddr::V6(v6) => ByteBuf::from(v6.octets()),
-            }),
+            yourip: self.your_ip.map(octets),
         })
         .expect("numbers and strings encode")
     }
@@ -204,10 +226,13 @@ mod tests {
             ..Default::default()
         };
         let bytes = ours.encode();
-        let expected: &[u8] = b"d1:md11:lt_donthavei3e11:ut_metadatai1e6:ut_pexi2ee13:metadata_sizei70e\
+        let expected: &[u8] = b"d1:md11:lt_donthavei3e12:ut_holepunchi4e11:ut_metadatai1e6:ut_pexi2ee13:metadata_sizei70e\
             1:pi6881e4:reqqi2000e11:upload_onlyi0e1:v18:rtorrent-cli/0.1.06:yourip4:\x0a\x00\x00\x01e";
         assert_eq!(bytes, expected);
         assert_eq!(read(&bytes).reqq, Some(2000));
-        assert_eq!(read(&OurHandshake { no_pex: true, ..ours }.encode()).ut_pex, None);
+        let private = read(&OurHandshake { no_pex: true, ..ours.clone() }.encode());
+        assert_eq!((private.ut_pex, private.ut_holepunch), (None, None));
+        let both = OurHandshake { other_ip: Some("2001:db8::1".parse().unwrap()), ..ours };
+        assert_eq!(read(&both.encode()).ipv6, Some("2001:db8::1".parse().unwrap()));
     }
 }

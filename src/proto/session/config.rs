@@ -1,6 +1,6 @@
 //! What a session is made with.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::message::PeerLimits;
@@ -38,7 +38,9 @@ pub struct SessionConfig {
     pub listen_port: Option<u16>,
     /// UDP port of our DHT node, said to peers that have one too (BEP 5).
     pub dht_port: Option<u16>,
-    /// Take part in peer exchange (not for private torrents, BEP 27).
+    /// Our address of the family that this connection does not use, where the world sees one.
+    pub other_ip: Option<IpAddr>,
+    /// Take part in peer exchange and holepunching (not for private torrents, BEP 27).
     pub pex: bool,
     /// We will not download any more (BEP 21).
     pub upload_only: bool,

@@ -3,14 +3,13 @@
 //! Events go up (session → torrent), commands go down. Both are plain values: in the program they travel over channels,
 //! in the simulator over queues.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::base::bitfield::Bitfield;
 use crate::base::have_log::HaveLog;
 use crate::base::layout::Layout;
 use crate::base::run::{RunBuffer, RunId};
-use crate::proto::ext::ExtHandshake;
+use crate::proto::ext::{ExtHandshake, HolepunchMessage, PexMessage};
 
 /// From a session to its torrent.
 #[derive(Debug)]
@@ -58,11 +57,10 @@ pub enum PeerEvent {
     Snubbed(bool),
     /// Payload bytes in both directions since the connection began; at most once a second while they grow.
     Tally(Tally),
-    /// Addresses that the peer told us (BEP 11), and those it took back.
-    Pex {
-        added: Vec<SocketAddr>,
-        dropped: Vec<SocketAddr>,
-    },
+    /// Peers that the peer told us of (BEP 11), and those it took back.
+    Pex(PexMessage),
+    /// A word about a meeting with a third peer (BEP 55).
+    Holepunch(HolepunchMessage),
     /// The peer's DHT node listens on this UDP port (BEP 5).
     DhtPort(u16),
     /// The connection is over. The last event; everything leased has come back before.
@@ -108,8 +106,12 @@ pub enum PeerCommand {
     Interest(bool),
     /// Ask for these pieces of the info dictionary (BEP 9).
     RequestMetadata(Vec<u32>),
-    /// Tell the peer of addresses (BEP 11).
-    Pex { added: Vec<SocketAddr>, dropped: Vec<SocketAddr> },
+    /// Tell the peer of others (BEP 11).
+    Pex(PexMessage),
+    /// Ask for, or arrange, a meeting with a third peer (BEP 55).
+    Holepunch(HolepunchMessage),
+    /// The torrent is private: no words about other peers any more, in either direction.
+    NoExchange,
     /// The log of verified pieces has grown: announce what the peer lacks.
     HavesGrew,
     /// Send another BEP 10 handshake: we are (or no longer are) a partial or whole seed (BEP 21).

@@ -20,12 +20,13 @@
 //! ```
 //!
 //! A file a concern: `receive` finds the place of bytes, `leases` knows which blocks are out, `pipeline` how many may be,
-//! `upload` what the peer asked for, `haves` who has what, `metadata` BEP 9, `deadlines` what takes too long;
+//! `upload` what the peer asked for, `haves` who has what, `metadata` BEP 9, `exchange` words about other peers, `deadlines` what takes too long;
 //! `on_message` and `on_command` route, `transmit` composes what is written.
 
 mod allowed_fast;
 mod config;
 mod deadlines;
+mod exchange;
 mod haves;
 mod leases;
 pub mod message;
@@ -49,6 +50,7 @@ pub use receive::ReadSlices;
 pub use transmit::Outgoing;
 
 use self::deadlines::Deadlines;
+use self::exchange::Exchange;
 use self::haves::Haves;
 use self::leases::Leases;
 use self::metadata::MetadataExchange;
@@ -78,6 +80,7 @@ pub struct Session {
     uploads: UploadQueue,
     haves: Haves,
     metadata: MetadataExchange,
+    exchange: Exchange,
     deadlines: Deadlines,
     /// The peer's extension handshakes, merged.
     theirs: Option<ExtHandshake>,
@@ -109,6 +112,7 @@ impl Session {
             uploads: UploadQueue::new(config.limits.reqq),
             haves: Haves::default(),
             metadata: MetadataExchange::default(),
+            exchange: Exchange::default(),
             deadlines: Deadlines::new(now),
             theirs: None,
             choked: true,

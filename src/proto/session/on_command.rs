@@ -4,8 +4,6 @@ use std::time::Instant;
 
 use super::{PeerCommand, PeerEvent, Session, TorrentFacts};
 use crate::base::run::RunBuffer;
-use crate::proto::ext::PexMessage;
-use crate::proto::wire::Message;
 
 impl Session {
     /// Does what the torrent says. A command that comes after the end gives its leases back and does nothing else.
@@ -30,7 +28,9 @@ impl Session {
             PeerCommand::Choke(choke) => self.wish_unchoke(!choke),
             PeerCommand::Interest(interest) => self.wish_interest(interest),
             PeerCommand::RequestMetadata(pieces) => self.request_metadata(pieces),
-            PeerCommand::Pex { added, dropped } => self.on_pex_command(PexMessage { added, dropped }),
+            PeerCommand::Pex(message) => self.tell_pex(&message),
+            PeerCommand::Holepunch(message) => self.tell_holepunch(message),
+            PeerCommand::NoExchange => self.end_exchange(),
             // The log is looked at whenever something is written.
             PeerCommand::HavesGrew => {}
             PeerCommand::UploadOnly(upload_only) => {
@@ -64,13 +64,6 @@ impl Session {
                 self.hungry = None;
                 self.leases.push(run);
             }
-        }
-    }
-
-    fn on_pex_command(&mut self, message: PexMessage) {
-        let id = self.theirs.as_ref().and_then(|theirs| theirs.ut_pex).filter(|_| self.config.pex);
-        if let Some(id) = id {
-            self.send(Message::Extended { id, payload: &message.encode() });
         }
     }
 

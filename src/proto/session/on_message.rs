@@ -1,13 +1,12 @@
 //! What the peer says.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
 
 use super::allowed_fast::allowed_fast_set;
 use super::leases::Position;
 use super::upload::Verdict;
 use super::{PeerEvent, Session};
-use crate::proto::ext::{self, PexMessage, our_id};
+use crate::proto::ext::{self, our_id};
 use crate::proto::wire::{BlockRequest, Message};
 
 /// Requests that were taken back and may still be answered.
@@ -16,16 +15,12 @@ const MAX_LATE: usize = 4_096;
 const MAX_STRAY: u32 = 16;
 /// Allowed-fast and suggested pieces that are kept.
 const MAX_ADVICE: usize = 64;
-/// A PEX message sooner than this after the one before is not read (BEP 11: one a minute).
-const PEX_INTERVAL: Duration = Duration::from_secs(20);
 
 /// Answers that may still come to requests that were taken back or lost, and what else came unasked.
 #[derive(Debug, Default)]
 pub(super) struct Strays {
     late: VecDeque<BlockRequest>,
     unasked: u32,
-    /// When the last PEX message was read.
-    pex: Option<Instant>,
     /// Advice that came before the metadata.
     early_allowed: Vec<u32>,
     early_suggested: Vec<u32>,
@@ -234,6 +229,7 @@ impl Session {
             our_id::HANDSHAKE => self.on_extension_handshake(payload),
             our_id::UT_METADATA => self.on_metadata(payload),
             our_id::UT_PEX if self.config.pex => self.on_pex(payload),
+            our_id::UT_HOLEPUNCH if self.config.pex => self.on_holepunch(payload),
             our_id::LT_DONTHAVE => match ext::dont_have(payload) {
                 Some(piece) => self.on_dont_have(piece),
                 None => self.violate("a malformed DONT HAVE"),
@@ -250,19 +246,6 @@ impl Session {
                 self.theirs = Some(theirs);
             }
             Err(_) => self.violate("a malformed extension handshake"),
-        }
-    }
-
-    fn on_pex(&mut self, payload: &[u8]) {
-        if self.strays.pex.is_some_and(|last| self.now < last + PEX_INTERVAL) {
-            return;
-        }
-        match PexMessage::decode(payload) {
-            Ok(PexMessage { added, dropped }) => {
-                self.strays.pex = Some(self.now);
-                self.emit(PeerEvent::Pex { added, dropped });
-            }
-            Err(_) => self.violate("a malformed PEX message"),
         }
     }
 }

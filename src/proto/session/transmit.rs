@@ -134,6 +134,7 @@ impl Session {
             upload_only: self.config.upload_only,
             no_pex: !self.config.pex,
             your_ip: Some(self.config.addr.ip()),
+            other_ip: self.config.other_ip,
         };
         self.send(Message::Extended { id: 0, payload: &ours.encode() });
     }

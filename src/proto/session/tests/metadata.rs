@@ -1,7 +1,7 @@
 //! BEP 9 through the session, both ways, and what else rides on BEP 10.
 
 use super::*;
-use crate::proto::ext::MetadataMessage;
+use crate::proto::ext::{HolepunchMessage, MetadataMessage, PexFlags, PexMessage, PexPeer};
 
 fn handshake(peer: &mut Scripted) {
     peer.says(Message::Extended { id: 0, payload: b"d1:md11:ut_metadatai3e6:ut_pexi4eee" });
@@ -100,19 +100,69 @@ fn pieces_of_wrong_lengths_or_absurd_sizes_end_the_connection() {
 #[test]
 fn addresses_come_and_go_and_too_many_messages_are_not_read() {
     let mut peer = Scripted::new(true);
-    let (added, dropped) = (vec!["10.0.0.1:1".parse().unwrap()], vec![]);
-    peer.command(PeerCommand::Pex { added: added.clone(), dropped: dropped.clone() });
+    peer.command(PeerCommand::Pex(pex_of("10.0.0.1:1")));
     assert!(peer.written().is_empty(), "it has not said that it reads them");
     handshake(&mut peer);
-    peer.command(PeerCommand::Pex { added, dropped });
+    peer.command(PeerCommand::Pex(pex_of("10.0.0.1:1")));
     assert_eq!(peer.written(), ["EXTENDED 4"]);
     let pex = Message::Extended { id: 2, payload: b"d5:added6:\x0a\0\0\x02\0\x05e" };
     peer.says(pex);
     peer.says(pex);
-    assert_eq!(words(&peer.news()), ["pex { added: [10.0.0.2:5], dropped: [] }"]);
+    assert_eq!(
+        words(&peer.news()),
+        ["pex PexMessage { added: [PexPeer { addr: 10.0.0.2:5, flags: PexFlags(0) }], dropped: [] }"]
+    );
     peer.now += Duration::from_secs(60);
     peer.says(pex);
     assert_eq!(peer.news().len(), 1);
+}
+
+#[test]
+fn a_flood_of_pex_messages_ends_the_connection() {
+    let mut peer = Scripted::new(true);
+    handshake(&mut peer);
+    peer.news();
+    for _ in 0..11 {
+        peer.says(Message::Extended { id: 2, payload: b"d5:added6:\x0a\0\0\x02\0\x05e" });
+    }
+    assert_eq!(peer.news().len(), 1);
+    peer.says(Message::Extended { id: 2, payload: b"de" });
+    assert!(words(&peer.news())[0].starts_with("closed Violation"));
+}
+
+#[test]
+fn holepunching_is_heard_only_from_who_takes_part_and_not_for_ever() {
+    let word = HolepunchMessage::Connect("10.0.0.9:9".parse().unwrap());
+    let mut peer = Scripted::new(true);
+    handshake(&mut peer);
+    peer.news();
+    peer.says(Message::Extended { id: 4, payload: &word.encode() });
+    peer.command(PeerCommand::Holepunch(word));
+    assert!(peer.news().is_empty() && peer.written().is_empty());
+    peer.says(Message::Extended { id: 0, payload: b"d1:md12:ut_holepunchi9eee" });
+    peer.news();
+    for _ in 0..300 {
+        peer.says(Message::Extended { id: 4, payload: &word.encode() });
+    }
+    assert_eq!(peer.news().len(), 100);
+    peer.command(PeerCommand::Holepunch(word));
+    assert_eq!(peer.written(), ["EXTENDED 9"]);
+}
+
+#[test]
+fn a_torrent_that_turns_out_private_takes_its_word_back() {
+    let mut peer = Scripted::new(true);
+    handshake(&mut peer);
+    peer.news();
+    peer.command(PeerCommand::NoExchange);
+    assert_eq!(peer.written(), ["EXTENDED 0"]);
+    peer.says(Message::Extended { id: 2, payload: b"d5:added6:\x0a\0\0\x02\0\x05e" });
+    peer.command(PeerCommand::Pex(pex_of("10.0.0.1:1")));
+    assert!(peer.news().is_empty() && peer.written().is_empty());
+}
+
+fn pex_of(addr: &str) -> PexMessage {
+    PexMessage { added: vec![PexPeer { addr: addr.parse().unwrap(), flags: PexFlags::default() }], dropped: vec![] }
 }
 
 #[test]
@@ -120,7 +170,7 @@ fn a_private_torrent_neither_reads_nor_offers_pex() {
     let mut peer = Scripted::with(true, |config| config.pex = false);
     handshake(&mut peer);
     peer.says(Message::Extended { id: 2, payload: b"d5:added6:\x0a\0\0\x02\0\x05e" });
-    peer.command(PeerCommand::Pex { added: vec!["10.0.0.1:1".parse().unwrap()], dropped: vec![] });
+    peer.command(PeerCommand::Pex(pex_of("10.0.0.1:1")));
     assert!(peer.news().is_empty() && peer.written().is_empty());
 }
 

@@ -39,6 +39,7 @@ pub fn config() -> SessionConfig {
         limits: PeerLimits { first_window: 16 * BLOCK_LEN, ..PeerLimits::default() },
         torrent: None,
         listen_port: Some(6881),
+        other_ip: None,
         dht_port: None,
         pex: true,
         upload_only: false,

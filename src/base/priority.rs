@@ -56,7 +56,10 @@ mod tests {
         assert_eq!(priority("10.1.2.0:1", "20.1.0.0:1"), priority("10.1.0.0:1", "20.1.8.0:1"));
         // IPv6 counts 48 bits wholly, and one byte more for each that is shared.
         assert_eq!(priority("[2001:db8:0:2::]:1", "[2001:db9::]:1"), priority("[2001:db8::]:1", "[2001:db9:0:8::]:1"));
-        assert_ne!(priority("[2001:db8:0:200::]:1", "[2001:db8::]:1"), priority("[2001:db8:0:800::]:1", "[2001:db8::]:1"));
+        assert_ne!(
+            priority("[2001:db8:0:200::]:1", "[2001:db8::]:1"),
+            priority("[2001:db8:0:800::]:1", "[2001:db8::]:1")
+        );
     }
 
     #[test]

@@ -57,6 +57,8 @@ impl TorrentTask {
         let mut config = TorrentConfig::new(id, context.peer_id);
         config.max_peers = context.settings.max_peers;
         config.memory = context.memory_share(*running.borrow(), 0);
+        config.pex = context.settings.pex;
+        config.listen_port = Some(context.registry.port());
         let torrent = Torrent::new(config, Instant::now(), StdRng::from_rng(&mut rand::rng()));
         let (gauge, progress) = Gauge::new(Progress { name, ..Progress::default() });
         let task = TorrentTask {
@@ -168,6 +170,9 @@ impl TorrentTask {
     /// The metadata is known; with `more` the files follow.
     fn on_known(&mut self, info: Arc<Info>, selected: Arc<[bool]>, record: Option<&ResumeRecord>, more: bool) {
         self.private = info.private;
+        if self.private {
+            self.torrent.on_command(Instant::now(), Command::TrackerOnly);
+        }
         self.gauge.update(|progress| progress.name = Some(info.name.clone()));
         if let (Some(record), false) = (record, self.private) {
             self.out_addresses(Source::Resume, record.peers.clone());

@@ -1,12 +1,13 @@
 //! Carrying out what the torrent wants done: dials, words to peers, disk jobs.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use tokio::sync::mpsc;
 
 use super::links::COMMANDS;
 use super::torrent_task::TorrentTask;
+use crate::base::compact::is_global;
 use crate::io::dht_task::DhtHandle;
 use crate::io::dial::Greeted;
 use crate::io::peer_task::PeerTask;
@@ -24,6 +25,7 @@ impl TorrentTask {
         while let Some(action) = self.torrent.poll_action() {
             match action {
                 Action::Dial { peer, addr, way } => self.dial(peer, addr, way),
+                Action::Punch { peer, addr } => self.dial(peer, addr, None),
                 Action::AbortDial { peer } => self.links.abort_dial(peer),
                 Action::Peer { peer, command } => self.links.say(peer, command),
                 Action::Disk(job) => self.submit(job),
@@ -71,9 +73,9 @@ impl TorrentTask {
                 limits: PeerLimits::default(),
                 torrent: self.facts(),
                 listen_port: Some(self.context.registry.port()),
-                other_ip: None,
+                other_ip: self.other_ip(addr),
                 dht_port: self.dht().map(DhtHandle::port),
-                pex: false,
+                pex: self.context.settings.pex && !self.private,
                 upload_only: self.torrent.is_complete(),
                 allowed_fast: if self.item.upload { ALLOWED_FAST } else { 0 },
                 client: self.context.client.clone(),
@@ -94,6 +96,12 @@ impl TorrentTask {
         self.links.start(task, commands);
         // After the start, so that what the torrent says to the peer at once finds its inbox.
         self.torrent.on_connected(now, peer, connected);
+    }
+
+    /// Our address of the family that a connection with `addr` does not use, where the world sees one.
+    fn other_ip(&self, addr: SocketAddr) -> Option<IpAddr> {
+        let ours = self.torrent.ours();
+        if addr.is_ipv4() { ours.v6 } else { ours.v4 }.filter(|ip| is_global(*ip))
     }
 
     /// The DHT node, if this torrent may use it.

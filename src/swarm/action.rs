@@ -52,6 +52,11 @@ pub enum Action {
         addr: SocketAddr,
         way: Option<Way>,
     },
+    /// The same, by every transport at once: the peer at `addr` calls us at this very moment (BEP 55).
+    Punch {
+        peer: PeerKey,
+        addr: SocketAddr,
+    },
     /// Give up a dial that is under way.
     AbortDial {
         peer: PeerKey,

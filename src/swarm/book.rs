@@ -1,16 +1,20 @@
 //! The addresses known for a torrent: who told of them, when to call them (again), and whom never.
 //!
 //! An address is ready, waiting for its time, or in use by one connection or dial. Fresh addresses come before those
-//! that failed, good sources before doubtful ones, so that dead peers never delay live ones. Bounded: the least
-//! promising address gives way.
+//! that failed, good sources before doubtful ones, so that dead peers never delay live ones; among equals the canonical
+//! priority decides (BEP 40). Bounded: the least promising address gives way, and never to one of a worse source.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use crate::base::compact::{canonical, is_global};
+use crate::base::priority::canonical_priority;
+use crate::proto::ext::PexFlags;
 use crate::proto::session::message::CloseReason;
-use crate::swarm::action::{DialFailure, Source, Way};
+use crate::swarm::action::{DialFailure, PeerKey, Source, Way};
+use crate::swarm::outside::Ours;
 
 /// Addresses that are remembered at most.
 const LIMIT: usize = 4_000;
@@ -31,6 +35,7 @@ pub struct Book {
     waiting: BTreeSet<(Instant, SocketAddr)>,
     banned: HashSet<SocketAddr>,
     banned_ips: HashSet<IpAddr>,
+    ours: Ours,
     serial: u64,
 }
 
@@ -43,6 +48,11 @@ struct Entry {
     worked: bool,
     /// How the last dial succeeded, if it did.
     way: Option<Way>,
+    /// What peers say of it (BEP 11), and the last of them that said so and can bring us together (BEP 55).
+    flags: PexFlags,
+    relay: Option<PeerKey>,
+    /// Of the connection between it and us; the higher, the better.
+    priority: u32,
     serial: u64,
 }
 
@@ -58,6 +68,7 @@ enum Place {
 struct Rank {
     failures: u8,
     source: u8,
+    priority: Reverse<u32>,
     serial: u64,
 }
 
@@ -78,11 +89,21 @@ impl Book {
             }
             return false;
         }
-        if self.entries.len() >= LIMIT && !self.make_room() {
+        if self.entries.len() >= LIMIT && !self.make_room(standing(source)) {
             return false;
         }
         self.serial += 1;
-        let entry = Entry { source, place: Place::InUse, failures: 0, worked: false, way: None, serial: self.serial };
+        let entry = Entry {
+            source,
+            place: Place::InUse,
+            failures: 0,
+            worked: false,
+            way: None,
+            flags: PexFlags::default(),
+            relay: None,
+            priority: self.priority(addr),
+            serial: self.serial,
+        };
         let rank = entry.rank();
         self.entries.insert(addr, entry);
         self.put(addr, Place::Ready(rank));
@@ -109,6 +130,57 @@ impl Book {
             entry.worked = true;
             self.put(canonical(addr), Place::InUse);
         }
+    }
+
+    /// An address is called although it is not its turn.
+    pub fn begin(&mut self, source: Source, addr: SocketAddr) {
+        self.add(source, addr);
+        self.put(canonical(addr), Place::InUse);
+    }
+
+    /// A peer has told of the address, with these flags; `relay`: it can bring us together with it.
+    pub fn vouch(&mut self, addr: SocketAddr, flags: PexFlags, relay: Option<PeerKey>) {
+        if let Some(entry) = self.entries.get_mut(&canonical(addr)) {
+            entry.flags = flags;
+            entry.relay = relay.or(entry.relay);
+        }
+    }
+
+    /// `relay` is not connected to the address (any more).
+    pub fn unvouch(&mut self, addr: SocketAddr, relay: PeerKey) {
+        if let Some(entry) = self.entries.get_mut(&canonical(addr)) {
+            entry.relay.take_if(|known| *known == relay);
+        }
+    }
+
+    /// What is said of an address, and who can bring us together with it.
+    pub fn voucher(&self, addr: SocketAddr) -> Option<(PexFlags, PeerKey)> {
+        self.entries.get(&canonical(addr)).and_then(|entry| Some((entry.flags, entry.relay?)))
+    }
+
+    /// True if peers say that a seed listens there.
+    pub fn is_seed(&self, addr: SocketAddr) -> bool {
+        self.entries.get(&canonical(addr)).is_some_and(|entry| entry.flags.has(PexFlags::SEED))
+    }
+
+    /// The world sees us at these addresses: canonical priorities follow from them.
+    pub fn set_ours(&mut self, ours: Ours) {
+        self.ours = ours;
+        let addresses: Vec<SocketAddr> = self.entries.keys().copied().collect();
+        for addr in addresses {
+            let priority = self.priority(addr);
+            let Some(entry) = self.entries.get_mut(&addr) else { continue };
+            entry.priority = priority;
+            let (place, rank) = (entry.place, entry.rank());
+            if let Place::Ready(_) = place {
+                self.put(addr, Place::Ready(rank));
+            }
+        }
+    }
+
+    /// The canonical priority of an address (BEP 40); 0 while it is not known where the world sees us.
+    pub fn priority(&self, addr: SocketAddr) -> u32 {
+        self.ours.facing(addr).map_or(0, |ours| canonical_priority(ours, addr))
     }
 
     /// A dial has led to a handshake, this way.
@@ -247,20 +319,27 @@ impl Book {
         self.entries.remove(&addr);
     }
 
-    /// Forgets the least promising address that is not in use and did not come from the user.
-    fn make_room(&mut self) -> bool {
+    /// Forgets the least promising address that is not in use, did not come from the user and is no better than one of
+    /// this `standing`.
+    fn make_room(&mut self, newcomer: u8) -> bool {
         let idle = self.waiting.iter().rev().map(|(_, addr)| *addr);
-        let worst = idle
-            .chain(self.ready.iter().rev().map(|(_, addr)| *addr))
-            .take(64)
-            .find(|addr| self.entries[addr].source != Source::User);
+        let worst = idle.chain(self.ready.iter().rev().map(|(_, addr)| *addr)).take(64).find(|addr| {
+            let entry = &self.entries[addr];
+            let better = entry.worked || standing(entry.source) < newcomer && entry.failures == 0;
+            entry.source != Source::User && !better
+        });
         worst.map(|addr| self.forget(addr)).is_some()
     }
 }
 
 impl Entry {
     fn rank(&self) -> Rank {
-        Rank { failures: self.failures, source: standing(self.source), serial: self.serial }
+        Rank {
+            failures: self.failures,
+            source: standing(self.source),
+            priority: Reverse(self.priority),
+            serial: self.serial,
+        }
     }
 }
 
@@ -282,7 +361,8 @@ pub fn per_ip(ip: IpAddr) -> usize {
     if is_global(ip) { PER_IP } else { usize::MAX }
 }
 
-fn dialable(addr: SocketAddr) -> bool {
+/// True if something can listen there.
+pub fn dialable(addr: SocketAddr) -> bool {
     let ip = addr.ip();
     let broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
     addr.port() != 0 && !ip.is_unspecified() && !ip.is_multicast() && !broadcast
@@ -367,6 +447,51 @@ mod tests {
         }
         assert_eq!(book.len(), LIMIT);
         assert_eq!(next(&mut book, now), Some(addr("10.9.9.9:9")));
+    }
+
+    #[test]
+    fn addresses_of_pex_never_push_out_better_ones() {
+        let (mut book, now) = (Book::default(), Instant::now());
+        for n in 0..LIMIT as u32 {
+            book.add(Source::Tracker, SocketAddr::from((std::net::Ipv4Addr::from(0x0b00_0000 + n), 1)));
+        }
+        assert!(!book.add(Source::Pex, addr("1.2.3.4:1")));
+        let tried = next(&mut book, now).unwrap();
+        book.failed(now, tried, DialFailure::TimedOut);
+        assert!(book.add(Source::Pex, addr("1.2.3.4:1")), "one that failed gives way");
+        assert!(book.source(tried).is_none());
+    }
+
+    #[test]
+    fn among_equals_the_canonical_priority_decides_once_it_is_known() {
+        let (mut book, now) = (Book::default(), Instant::now());
+        let peers: Vec<SocketAddr> = (0..50).map(|n| SocketAddr::from(([98, n * 5, 54, 32], 1))).collect();
+        peers.iter().for_each(|peer| drop(book.add(Source::Dht, *peer)));
+        book.add(Source::Tracker, addr("5.5.5.5:5"));
+        assert_eq!(book.priority(peers[0]), 0);
+        book.set_ours(Ours { v4: Some([123, 213, 32, 10].into()), v6: None, port: 1 });
+        assert_eq!(next(&mut book, now), Some(addr("5.5.5.5:5")), "a better source still comes first");
+        let mut order = Vec::new();
+        while let Some(addr) = next(&mut book, now) {
+            order.push(book.priority(addr));
+        }
+        assert_eq!(order.len(), 50);
+        assert!(order.is_sorted_by(|a, b| a >= b) && order[0] > order[49], "{order:?}");
+    }
+
+    #[test]
+    fn who_told_of_an_address_is_known_until_it_takes_it_back() {
+        let mut book = Book::default();
+        let (peer, flags) = (addr("10.0.0.1:1"), PexFlags::HOLEPUNCH);
+        book.vouch(peer, flags, Some(PeerKey(1)));
+        assert_eq!(book.voucher(peer), None, "not in the book");
+        book.add(Source::Pex, peer);
+        book.vouch(peer, flags, Some(PeerKey(1)));
+        book.vouch(peer, flags, None);
+        book.unvouch(peer, PeerKey(2));
+        assert_eq!(book.voucher(peer), Some((flags, PeerKey(1))));
+        book.unvouch(peer, PeerKey(1));
+        assert_eq!(book.voucher(peer), None);
     }
 
     #[test]

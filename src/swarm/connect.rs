@@ -38,7 +38,8 @@ impl Torrent {
         if self.stopped || self.book.is_banned(addr) || !self.has_room_for(addr) {
             return None;
         }
-        if self.peers.len() + self.accepted.len() >= self.config.max_peers as usize && !self.replace_one(now) {
+        let full = self.peers.len() + self.accepted.len() >= self.config.max_peers as usize;
+        if full && !self.replace_one(now) && !self.displace_one(now, addr) {
             return None;
         }
         let key = self.new_key();
@@ -76,9 +77,17 @@ impl Torrent {
         if let Some(dial) = dial {
             self.book.worked(dial.addr, connected.way);
         }
-        let peer = Peer::new(now, &connected, dial.map(|dial| dial.addr));
+        let mut peer = Peer::new(now, &connected, dial.map(|dial| dial.addr));
+        if connected.incoming && connected.way.utp {
+            // It calls from the very port where it listens, and that is the one that NATs on its way let through.
+            peer.listens = Some(connected.addr);
+            self.book.occupy(Source::Incoming, connected.addr);
+        }
         self.peers.insert(key, peer);
         self.greet(key);
+        if !connected.extended {
+            self.note_presence(now, key);
+        }
         self.settle(now);
     }
 
@@ -87,6 +96,7 @@ impl Torrent {
         self.accepted.remove(&key);
         if let Some(dial) = self.dials.remove(&key) {
             self.book.failed(now, dial.addr, failure);
+            self.ask_for_meeting(now, dial, failure);
         }
         self.settle(now);
     }
@@ -106,7 +116,7 @@ impl Torrent {
             let addr = self.book.next(now, |addr| has_room(peers.values(), dials.values(), addr));
             let Some(addr) = addr else { return };
             let key = self.new_key();
-            self.dials.insert(key, Dial { addr, since: now });
+            self.dials.insert(key, Dial { addr, since: now, punch: false });
             let way = self.book.way(addr);
             self.actions.push_back(Action::Dial { peer: key, addr, way });
         }
@@ -122,6 +132,7 @@ impl Torrent {
         for key in late {
             if let Some(dial) = self.dials.remove(&key) {
                 self.book.postponed(now, dial.addr);
+                self.ask_for_meeting(now, dial, DialFailure::TimedOut);
                 self.actions.push_back(Action::AbortDial { peer: key });
             }
         }
@@ -171,6 +182,8 @@ impl Torrent {
         };
         held.into_iter().for_each(|id| self.on_lost(now, key, id));
         let Some(peer) = self.peers.remove(&key) else { return };
+        let unneeded = *reason == CloseReason::Ours && !self.book.is_banned(peer.known_as());
+        self.note_absence(now, &peer, unneeded && !peer.incoming);
         self.hungry.remove(&key);
         self.closing -= usize::from(peer.closing);
         if peer.was_useful() && !peer.web {
@@ -191,10 +204,26 @@ impl Torrent {
         if let Some(addr) = peer.listens.filter(|addr| !self.is_connected_to(*addr)) {
             self.book.closed(now, addr, reason, peer.was_useful());
         }
+        if let (Some(addr), CloseReason::Lost(_) | CloseReason::TimedOut) = (peer.elsewhere, reason) {
+            self.book.add(Source::Incoming, addr);
+        }
         self.supply = true;
     }
 
-    /// Makes room for somebody else by dropping a connection that serves neither side.
+    /// Makes room for a caller whose canonical priority is higher than that of a connection over which nothing flows
+    /// (BEP 40): so everybody finds a place somewhere, and nobody more of them by calling more often.
+    fn displace_one(&mut self, now: Instant, caller: SocketAddr) -> bool {
+        let idle = |peer: &Peer| !peer.closing && !peer.is_busy() && peer.since + TRIAL <= now;
+        let priority = |peer: &Peer| self.book.priority(peer.known_as());
+        let least = self.peers.iter().filter(|(_, peer)| idle(peer)).min_by_key(|(_, peer)| priority(peer));
+        let Some((&key, _)) = least.filter(|(_, peer)| priority(peer) < self.book.priority(caller)) else {
+            return false;
+        };
+        self.hang_up(key);
+        true
+    }
+
+    /// Makes room for somebody else by dropping the connection of the least priority that serves neither side.
     fn replace_one(&mut self, now: Instant) -> bool {
         let useless = |peer: &Peer| {
             !peer.closing
@@ -204,7 +233,9 @@ impl Torrent {
                 && peer.since + TRIAL <= now
                 && self.pieces.is_some()
         };
-        let key = self.peers.iter().find(|(_, peer)| useless(peer)).map(|(key, _)| *key);
+        let priority = |peer: &Peer| self.book.priority(peer.known_as());
+        let least = self.peers.iter().filter(|(_, peer)| useless(peer)).min_by_key(|(_, peer)| priority(peer));
+        let key = least.map(|(key, _)| *key);
         key.map(|key| self.hang_up(key)).is_some()
     }
 

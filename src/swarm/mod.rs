@@ -3,7 +3,7 @@
 //! [`Torrent`] takes events with the time (`on_*`, one verb a file) and says what it wants done ([`Action`]s out of
 //! `poll_action`). Its parts each own one thing: [`book`] the addresses, [`metadata`] the info dictionary while it is
 //! fetched, [`picker`] the order of pieces, [`staging`] the open pieces and their memory, [`blame`] the evidence of
-//! corrupt pieces, [`choker`] the upload slots.
+//! corrupt pieces, [`choker`] the upload slots, [`timeline`] who came and went, for peer exchange.
 
 pub mod action;
 pub mod blame;
@@ -12,16 +12,20 @@ pub mod choker;
 pub mod lease;
 pub mod metadata;
 pub mod open_piece;
+pub mod outside;
 pub mod picker;
 pub mod piece_set;
 pub mod pool;
 pub mod staging;
+pub mod timeline;
 pub mod torrent;
 
 mod complete;
 mod connect;
 mod endgame;
+mod exchange;
 mod grant;
+mod holepunch;
 mod interest;
 mod on_command;
 mod on_disk;

@@ -31,6 +31,10 @@ impl Torrent {
             Command::TrackerOnly => {
                 self.tracker_only = true;
                 self.keep_peers_of(&[Source::Tracker]);
+                self.plan_exchange(now);
+                let left: Vec<PeerKey> =
+                    self.peers.iter().filter(|(_, peer)| !peer.closing).map(|(key, _)| *key).collect();
+                left.into_iter().for_each(|key| self.say(key, PeerCommand::NoExchange));
             }
             Command::DropPeers => self.keep_peers_of(&[]),
         }

@@ -1,6 +1,6 @@
 //! What a peer's session tells.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use crate::base::bitfield::Bitfield;
@@ -8,7 +8,9 @@ use crate::base::run::{RunBuffer, RunId};
 use crate::proto::ext::ExtHandshake;
 use crate::proto::session::{PeerCommand, PeerEvent};
 use crate::swarm::action::{Action, PeerKey, Source};
+use crate::swarm::exchange::{at_port, in_scope};
 use crate::swarm::metadata::Fetched;
+use crate::swarm::peer::Peer;
 use crate::swarm::piece_set::PieceSet;
 use crate::swarm::torrent::Torrent;
 
@@ -20,7 +22,7 @@ impl Torrent {
         }
         match event {
             PeerEvent::Extended(handshake) => self.on_extended(now, key, &handshake),
-            PeerEvent::Has(bits) => self.on_has(key, bits),
+            PeerEvent::Has(bits) => self.on_has(now, key, bits),
             PeerEvent::Have(pieces) => self.on_have(now, key, &pieces),
             PeerEvent::DontHave(piece) => self.on_dont_have(key, piece),
             PeerEvent::Choked => self.on_choked(key),
@@ -36,14 +38,15 @@ impl Torrent {
             PeerEvent::Hungry { bytes, rate } => self.on_hungry(now, key, bytes, rate),
             PeerEvent::Snubbed(snubbed) => self.on_snubbed(now, key, snubbed),
             PeerEvent::Tally(tally) => self.with_peer(key, |peer| peer.tally = tally),
-            PeerEvent::Pex { added, .. } => self.on_addresses(now, Source::Pex, &added),
+            PeerEvent::Pex(message) => self.on_pex(now, key, &message),
+            PeerEvent::Holepunch(message) => self.on_holepunch(now, key, message),
             PeerEvent::DhtPort(port) => self.on_dht_port(key, port),
             PeerEvent::Closed(reason) => self.on_closed(now, key, &reason),
         }
         self.settle(now);
     }
 
-    fn with_peer(&mut self, key: PeerKey, change: impl FnOnce(&mut crate::swarm::peer::Peer)) {
+    fn with_peer(&mut self, key: PeerKey, change: impl FnOnce(&mut Peer)) {
         if let Some(peer) = self.peers.get_mut(&key) {
             change(peer);
         }
@@ -52,11 +55,19 @@ impl Torrent {
     fn on_extended(&mut self, now: Instant, key: PeerKey, handshake: &ExtHandshake) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         peer.upload_only = handshake.upload_only;
+        peer.prefers_encryption = handshake.prefers_encryption;
+        peer.holepunch = handshake.ut_holepunch.is_some();
+        peer.elsewhere = elsewhere(peer, handshake);
         if let Some(port) = handshake.port.filter(|_| peer.listens.is_none()) {
-            let addr = SocketAddr::new(peer.addr.ip(), port);
+            let addr = at_port(peer.addr, port);
             peer.listens = Some(addr);
             self.book.occupy(Source::Incoming, addr);
         }
+        if let Some(ip) = handshake.your_ip {
+            self.on_your_ip(key, ip);
+        }
+        self.note_presence(now, key);
+        self.begin_exchange(now, key, handshake.ut_pex.is_some());
         if let Some(metadata) = &mut self.metadata {
             metadata.offer(key, handshake.ut_metadata.and(handshake.metadata_size));
             self.ask_metadata(now);
@@ -64,7 +75,7 @@ impl Torrent {
         self.drop_if_useless(key);
     }
 
-    fn on_has(&mut self, key: PeerKey, bits: Bitfield) {
+    fn on_has(&mut self, now: Instant, key: PeerKey, bits: Bitfield) {
         let (Some(pieces), Some(peer)) = (&mut self.pieces, self.peers.get_mut(&key)) else { return };
         if bits.len() != pieces.layout.pieces() || peer.has.is_some() {
             return;
@@ -72,7 +83,11 @@ impl Torrent {
         let has = PieceSet::from_bits(bits);
         pieces.picker.join(&has);
         peer.has = Some(has);
+        let seed = peer.is_seed();
         self.review_interest(key);
+        if seed {
+            self.note_presence(now, key);
+        }
         self.drop_if_useless(key);
         self.supply |= self.hungry.contains(&key);
     }
@@ -218,4 +233,14 @@ impl Torrent {
             self.actions.push_back(Action::DhtNode { addr });
         }
     }
+}
+
+/// Where the peer says that it can be reached over the family that this connection does not use.
+fn elsewhere(peer: &Peer, handshake: &ExtHandshake) -> Option<SocketAddr> {
+    let ip = match peer.addr {
+        SocketAddr::V4(_) => IpAddr::V6(handshake.ipv6?),
+        SocketAddr::V6(_) => IpAddr::V4(handshake.ipv4?),
+    };
+    let port = handshake.port.or(peer.listens.map(|addr| addr.port()))?;
+    in_scope(peer.addr.ip(), ip).then(|| SocketAddr::new(ip, port))
 }

@@ -29,6 +29,9 @@ impl Torrent {
         if due(self.timers.haves) {
             self.tell_haves(now);
         }
+        if due(self.timers.exchange) {
+            self.exchange(now);
+        }
         if due(self.timers.review) {
             self.timers.review = None;
             self.supply = true;
@@ -49,8 +52,9 @@ impl Torrent {
         let dials = dials.filter(|_| self.dials_keep_others_waiting());
         let metadata = self.metadata.as_ref().and_then(|metadata| metadata.next_due());
         let want = (!self.failed && !self.complete).then_some(self.timers.want_peers);
-        let due = [self.timers.choke, self.timers.review, self.timers.haves, book, dials, metadata, want];
-        due.into_iter().flatten().min()
+        let timers = [self.timers.choke, self.timers.review, self.timers.haves, self.timers.exchange];
+        let due = timers.into_iter().chain([book, dials, metadata, want]);
+        due.flatten().min()
     }
 
     /// Asks for more addresses while nobody serves us, less and less often.

@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use crate::base::allowance::Allowance;
 use crate::base::id::PeerId;
 use crate::proto::session::Tally;
 use crate::swarm::action::{Connected, Way};
+use crate::swarm::exchange::Told;
+use crate::swarm::holepunch::RELAYED;
 use crate::swarm::piece_set::PieceSet;
 
 /// Pieces that a peer may suggest or allow; more are ignored.
@@ -23,7 +26,16 @@ pub struct Peer {
     pub web: bool,
     /// Where the book knows it: what we dialled, or where it says that it listens.
     pub listens: Option<SocketAddr>,
+    /// Where it says that it can be reached over the other address family.
+    pub elsewhere: Option<SocketAddr>,
     pub since: Instant,
+    pub way: Way,
+    pub prefers_encryption: bool,
+    /// It takes part in holepunching (BEP 55), and how much of it.
+    pub holepunch: bool,
+    pub relayed: Allowance,
+    /// How far it has been told of others; `None`: it does not want to be.
+    pub(super) told: Option<Told>,
     /// Not known before its bitfield and our metadata are both there.
     pub has: Option<PieceSet>,
     pub upload_only: bool,
@@ -64,7 +76,13 @@ impl Peer {
             extended: connected.extended,
             web: false,
             listens,
+            elsewhere: None,
             since: now,
+            way: connected.way,
+            prefers_encryption: false,
+            holepunch: false,
+            relayed: RELAYED,
+            told: None,
             has: None,
             upload_only: false,
             choking_us: true,
@@ -104,6 +122,16 @@ impl Peer {
     /// The address to be banned or remembered.
     pub fn known_as(&self) -> SocketAddr {
         self.listens.unwrap_or(self.addr)
+    }
+
+    /// True if `addr` leads to it.
+    pub fn is_at(&self, addr: SocketAddr) -> bool {
+        self.addr == addr || self.listens == Some(addr)
+    }
+
+    /// True if payload may flow in either direction now.
+    pub fn is_busy(&self) -> bool {
+        self.interest && !self.choking_us || self.interested && self.unchoked
     }
 
     pub fn has(&self, piece: u32) -> bool {

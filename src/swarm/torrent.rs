@@ -17,9 +17,12 @@ use crate::proto::session::{PeerCommand, Tally};
 use crate::swarm::action::{Action, DiskJob, PeerKey, Snapshot, SpilledPiece};
 use crate::swarm::book::Book;
 use crate::swarm::choker::Choker;
+use crate::swarm::holepunch::Meetings;
 use crate::swarm::metadata::MetadataFetch;
+use crate::swarm::outside::Outside;
 use crate::swarm::peer::Peer;
 use crate::swarm::pieces::Pieces;
+use crate::swarm::timeline::Timeline;
 
 /// `left` while the size is not known, in bytes: never 0, since trackers then withhold seeds.
 const LEFT_UNKNOWN: u64 = 16_384;
@@ -43,6 +46,10 @@ pub struct TorrentConfig {
     pub upload_slots: u32,
     /// Largest info dictionary that is fetched, in bytes.
     pub max_metadata: u32,
+    /// Peers may tell of each other and bring each other together (BEP 11, BEP 55); not for private torrents (BEP 27).
+    pub pex: bool,
+    /// Where peers reach us.
+    pub listen_port: Option<u16>,
 }
 
 impl TorrentConfig {
@@ -55,6 +62,8 @@ impl TorrentConfig {
             memory: 64 << 20,
             upload_slots: 8,
             max_metadata: 32 << 20,
+            pex: true,
+            listen_port: None,
         }
     }
 }
@@ -96,6 +105,9 @@ pub struct Torrent {
     pub(super) departed: VecDeque<(PeerKey, SocketAddr, PeerId)>,
     /// Peers that lied, by what they call themselves.
     pub(super) liars: VecDeque<PeerId>,
+    pub(super) timeline: Timeline,
+    pub(super) meetings: Meetings,
+    pub(super) outside: Outside,
     pub(super) tracker_only: bool,
     pub(super) stopped: bool,
     /// The disk has refused: nothing more is asked for.
@@ -114,6 +126,8 @@ pub struct Torrent {
 pub(super) struct Dial {
     pub addr: SocketAddr,
     pub since: Instant,
+    /// It is one side of a meeting (BEP 55).
+    pub punch: bool,
 }
 
 /// Times at which something is due although nothing happens.
@@ -123,6 +137,8 @@ pub(super) struct Timers {
     pub choke: Option<Instant>,
     /// The next look at hungry peers that could not be served.
     pub review: Option<Instant>,
+    /// The next word about other peers.
+    pub exchange: Option<Instant>,
     /// Haves that were held back to tell of many at once.
     pub haves: Option<Instant>,
     pub haves_told: Option<Instant>,
@@ -149,6 +165,9 @@ impl Torrent {
             memory_short: false,
             departed: VecDeque::new(),
             liars: VecDeque::new(),
+            timeline: Timeline::default(),
+            meetings: Meetings::default(),
+            outside: Outside::default(),
             tracker_only: false,
             stopped: false,
             failed: false,
@@ -158,6 +177,7 @@ impl Torrent {
             timers: Timers {
                 choke: None,
                 review: None,
+                exchange: None,
                 haves: None,
                 haves_told: None,
                 want_peers: now + WANT_PEERS,

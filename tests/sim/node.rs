@@ -176,6 +176,7 @@ impl Node {
             limits: PeerLimits::default(),
             torrent: self.started.clone(),
             listen_port: Some(self.addr.port()),
+            other_ip: None,
             dht_port: None,
             pex: true,
             upload_only: self.complete_at.is_some() || self.setup.seed,
@@ -343,6 +344,7 @@ impl Node {
     fn act(&mut self, now: Instant, action: Action) {
         match action {
             Action::Dial { peer, addr, .. } => self.effects.push(Effect::Dial { key: peer, addr }),
+            Action::Punch { peer, addr } => self.effects.push(Effect::Dial { key: peer, addr }),
             Action::AbortDial { peer } => self.effects.push(Effect::Abort { key: peer }),
             Action::Peer { peer, command } => {
                 if let Some(session) = self.sessions.get_mut(&peer) {

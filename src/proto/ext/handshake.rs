@@ -226,7 +226,8 @@ mod tests {
             ..Default::default()
         };
         let bytes = ours.encode();
-        let expected: &[u8] = b"d1:md11:lt_donthavei3e12:ut_holepunchi4e11:ut_metadatai1e6:ut_pexi2ee13:metadata_sizei70e\
+        let expected: &[u8] =
+            b"d1:md11:lt_donthavei3e12:ut_holepunchi4e11:ut_metadatai1e6:ut_pexi2ee13:metadata_sizei70e\
             1:pi6881e4:reqqi2000e11:upload_onlyi0e1:v18:rtorrent-cli/0.1.06:yourip4:\x0a\x00\x00\x01e";
         assert_eq!(bytes, expected);
         assert_eq!(read(&bytes).reqq, Some(2000));

@@ -2,6 +2,7 @@
 
 mod connections;
 mod download;
+mod exchange;
 mod random;
 mod recovery;
 mod serving;

@@ -14,7 +14,7 @@ use crate::base::have_log::HaveLog;
 use crate::base::id::{InfoHashV1, PeerId, TorrentId};
 use crate::base::layout::{BLOCK_LEN, Layout};
 use crate::base::run::{RunBuffer, RunId};
-use crate::proto::ext::ExtHandshake;
+use crate::proto::ext::{ExtHandshake, HolepunchMessage, PexMessage};
 use crate::proto::session::message::CloseReason;
 use crate::proto::session::{PeerCommand, PeerEvent, Tally};
 use crate::swarm::action::{Connected, SpilledPiece, Start, Way};
@@ -30,6 +30,7 @@ pub struct World {
     pub peers: BTreeMap<PeerKey, FakePeer>,
     pub dialled: Vec<(PeerKey, SocketAddr)>,
     pub aborted: Vec<PeerKey>,
+    pub punched: Vec<(PeerKey, SocketAddr)>,
     pub jobs: VecDeque<DiskJob>,
     /// What lies on the disk, unverified or not.
     pub disk: Vec<u8>,
@@ -59,6 +60,8 @@ pub struct FakePeer {
     pub upload_only: Option<bool>,
     pub tally: Tally,
     pub choked_us: bool,
+    pub told: Vec<PexMessage>,
+    pub meetings: Vec<HolepunchMessage>,
 }
 
 pub fn addr(n: u8) -> SocketAddr {
@@ -97,6 +100,7 @@ impl World {
             peers: BTreeMap::new(),
             dialled: Vec::new(),
             aborted: Vec::new(),
+            punched: Vec::new(),
             jobs: VecDeque::new(),
             completes: 0,
             metadata: None,
@@ -173,6 +177,13 @@ impl World {
         self.torrent.on_connected(self.now, key, connected);
         self.play();
         key
+    }
+
+    /// A connection that was dialled or accepted stands.
+    pub fn meet(&mut self, key: PeerKey, connected: Connected) {
+        self.peers.insert(key, FakePeer::new());
+        self.torrent.on_connected(self.now, key, connected);
+        self.play();
     }
 
     /// Connects a peer that has these pieces and unchokes us; it is hungry for `window` bytes.
@@ -369,6 +380,7 @@ impl World {
                 Action::Banned { addr } => self.banned.push(addr),
                 Action::WebSeedLied { peer } => self.lied.push(peer),
                 Action::DhtNode { .. } => {}
+                Action::Punch { peer, addr } => self.punched.push((peer, addr)),
                 Action::Peer { peer, command } => self.say(peer, command),
             }
         }
@@ -399,7 +411,9 @@ impl World {
             PeerCommand::RequestMetadata(pieces) => peer.metadata_asked.extend(pieces),
             PeerCommand::HavesGrew => peer.haves_grew += 1,
             PeerCommand::UploadOnly(only) => peer.upload_only = Some(only),
-            PeerCommand::Pex { .. } => {}
+            PeerCommand::Pex(message) => peer.told.push(message),
+            PeerCommand::Holepunch(message) => peer.meetings.push(message),
+            PeerCommand::NoExchange => {}
             PeerCommand::Close => {
                 peer.closed = true;
                 self.close(key);
@@ -424,6 +438,8 @@ impl FakePeer {
             upload_only: None,
             tally: Tally::default(),
             choked_us: true,
+            told: Vec::new(),
+            meetings: Vec::new(),
         }
     }
 

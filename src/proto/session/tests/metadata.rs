@@ -110,7 +110,7 @@ fn addresses_come_and_go_and_too_many_messages_are_not_read() {
     peer.says(pex);
     assert_eq!(
         words(&peer.news()),
-        ["pex PexMessage { added: [PexPeer { addr: 10.0.0.2:5, flags: PexFlags(0) }], dropped: [] }"]
+        ["pex(pexmessage { added: [pexpeer { addr: 10.0.0.2:5, flags: pexflags(0) }], dropped: [] })"]
     );
     peer.now += Duration::from_secs(60);
     peer.says(pex);

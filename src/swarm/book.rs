@@ -466,7 +466,7 @@ mod tests {
     fn among_equals_the_canonical_priority_decides_once_it_is_known() {
         let (mut book, now) = (Book::default(), Instant::now());
         let peers: Vec<SocketAddr> = (0..50).map(|n| SocketAddr::from(([98, n * 5, 54, 32], 1))).collect();
-        peers.iter().for_each(|peer| drop(book.add(Source::Dht, *peer)));
+        peers.iter().for_each(|peer| _ = book.add(Source::Dht, *peer));
         book.add(Source::Tracker, addr("5.5.5.5:5"));
         assert_eq!(book.priority(peers[0]), 0);
         book.set_ours(Ours { v4: Some([123, 213, 32, 10].into()), v6: None, port: 1 });

@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn fifty_at_a_time_and_nothing_is_lost() {
         let (mut timeline, now) = (Timeline::default(), Instant::now());
-        (1..=120).for_each(|n| drop(timeline.came(peer(n))));
+        (1..=120).for_each(|n| _ = timeline.came(peer(n)));
         let (mut upto, mut heard) = (0, 0);
         while timeline.has_news(upto) {
             let (added, _, next) = told(&timeline, upto);
@@ -196,7 +196,7 @@ mod tests {
             (heard, upto) = (heard + added.len(), next);
         }
         assert_eq!(heard, 120);
-        (1..=120).for_each(|n| drop(timeline.went(now, peer(n).addr, false)));
+        (1..=120).for_each(|n| _ = timeline.went(now, peer(n).addr, false));
         let (_, dropped, next) = told(&timeline, upto);
         assert_eq!((dropped.len(), told(&timeline, next).1.len()), (50, 50));
     }

@@ -85,7 +85,7 @@ fn connected_peers_hear_of_each_other_with_flags_soon_and_then_once_a_minute() {
 fn fifty_at_most_are_told_at_a_time() {
     let mut world = world();
     let (first, _) = member(&mut world);
-    (0..120).for_each(|_| drop(member(&mut world)));
+    (0..120).for_each(|_| _ = member(&mut world));
     world.wait(Duration::from_secs(4));
     assert_eq!(added(&world, first).len(), 50);
     world.wait(Duration::from_secs(60));

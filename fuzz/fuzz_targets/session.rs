@@ -88,6 +88,7 @@ impl Play {
             other_ip: None,
             dht_port: Some(6881),
             pex: true,
+            super_seed: false,
             upload_only: flags & 16 != 0,
             allowed_fast: 2,
             client: "fuzz".into(),

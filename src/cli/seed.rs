@@ -50,7 +50,7 @@ fn work(args: &SeedArgs, line: Vec<String>, display: &mut Display, started: Inst
 fn item(args: &SeedArgs, given: Given) -> Result<Item, Problem> {
     let metainfo = source::whole_torrent(given, "seed")?;
     let place = place::find(&metainfo.info, &args.path)?;
-    let goal = Goal::Seed { ratio: args.goals.seed_ratio, time: args.goals.seed_time };
+    let goal = Goal::Seed { ratio: args.goals.seed_ratio, time: args.goals.seed_time, super_seed: args.super_seed };
     Ok(Item {
         name: place.name,
         check: if args.check == "full" { CheckMode::Full } else { CheckMode::Quick },

@@ -58,6 +58,7 @@ impl TorrentTask {
         config.max_peers = context.settings.max_peers;
         config.memory = context.memory_share(*running.borrow(), 0);
         config.pex = context.settings.pex;
+        config.super_seed = matches!(item.goal, Goal::Seed { super_seed: true, .. });
         config.listen_port = Some(context.registry.port());
         let torrent = Torrent::new(config, Instant::now(), StdRng::from_rng(&mut rand::rng()));
         let (gauge, progress) = Gauge::new(Progress { name, ..Progress::default() });
@@ -79,6 +80,7 @@ impl TorrentTask {
             tracker_status: None,
             told_of_trackers: Vec::new(),
             web: WebSeeds::default(),
+            told_of_losses: false,
             search: None,
             dht_status: None,
             known: None,

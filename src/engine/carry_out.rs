@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use tokio::sync::mpsc;
 
+use super::item::Event;
 use super::links::COMMANDS;
 use super::torrent_task::TorrentTask;
 use crate::base::compact::is_global;
@@ -34,6 +35,7 @@ impl TorrentTask {
                 Action::WantPeers => self.want_peers(),
                 Action::Banned { addr } => tracing::info!(%addr, "banned: it sent wrong data"),
                 Action::WebSeedLied { peer } => self.on_web_seed_lied(peer),
+                Action::Unreadable { piece } => self.on_unreadable(piece),
                 Action::DhtNode { addr } => self.on_dht_node(addr),
             }
         }
@@ -76,6 +78,7 @@ impl TorrentTask {
                 other_ip: self.other_ip(addr),
                 dht_port: self.dht().map(DhtHandle::port),
                 pex: self.context.settings.pex && !self.private,
+                super_seed: self.torrent.is_super_seeding(),
                 upload_only: self.torrent.is_complete(),
                 allowed_fast: if self.item.upload { ALLOWED_FAST } else { 0 },
                 client: self.context.client.clone(),
@@ -113,6 +116,16 @@ impl TorrentTask {
     fn on_dht_node(&self, addr: SocketAddr) {
         if let Some(dht) = self.dht() {
             dht.add_node(addr);
+        }
+    }
+
+    /// A verified piece is gone from the disk: worth a word, once.
+    fn on_unreadable(&mut self, piece: u32) {
+        if !std::mem::replace(&mut self.told_of_losses, true) {
+            let name = self.name();
+            self.tell(Event::Warning(format!(
+                "{name}: piece {piece} can't be read from disk any more; it is not served"
+            )));
         }
     }
 

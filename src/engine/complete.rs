@@ -55,7 +55,7 @@ impl TorrentTask {
     fn seed(&mut self) {
         let (ratio, time) = match self.item.goal {
             Goal::Download { seed_ratio, seed_time } => (seed_ratio, seed_time),
-            Goal::Seed { ratio, time } => (ratio, time),
+            Goal::Seed { ratio, time, .. } => (ratio, time),
             Goal::Metadata => (None, None),
         };
         let size = self.torrent.snapshot().have_bytes;

@@ -29,8 +29,8 @@ pub enum Goal {
     Metadata,
     /// Download and verify; then, if asked, seed until the first of these is reached.
     Download { seed_ratio: Option<f64>, seed_time: Option<Duration> },
-    /// Serve what is on disk, without fetching anything.
-    Seed { ratio: Option<f64>, time: Option<Duration> },
+    /// Serve what is on disk, without fetching anything. `super_seed`: so that others need us least (BEP 16).
+    Seed { ratio: Option<f64>, time: Option<Duration>, super_seed: bool },
 }
 
 /// How far data on disk is believed (`--check`).

@@ -109,6 +109,8 @@ pub(super) struct TorrentTask {
     /// What has been told of trackers, so that it is told once.
     pub told_of_trackers: Vec<String>,
     pub web: WebSeeds,
+    /// It has been told that verified data can't be read any more.
+    pub told_of_losses: bool,
     pub search: Option<DhtSearch>,
     pub dht_status: Option<watch::Receiver<DhtStatus>>,
     /// The metadata, and the selection that was told of with it.

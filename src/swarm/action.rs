@@ -84,6 +84,10 @@ pub enum Action {
     WebSeedLied {
         peer: PeerKey,
     },
+    /// A verified piece can't be read back from disk. It is not served any more.
+    Unreadable {
+        piece: u32,
+    },
     /// A peer's DHT node listens there (BEP 5): worth a ping.
     DhtNode {
         addr: SocketAddr,

@@ -170,7 +170,7 @@ impl Torrent {
         let next = last.and_then(|last| neighbour(pieces, peer, last));
         let picked = next.or_else(|| {
             let suggested = peer.suggested.iter().copied().find(|piece| follows(pieces, peer, *piece));
-            let choice = if pieces.log.len() < RANDOM_FIRST { Choice::Random } else { Choice::Rarest };
+            let choice = if pieces.log.verified() < RANDOM_FIRST { Choice::Random } else { Choice::Rarest };
             let peers = &self.peers;
             let fits = |piece: u32| peer.serves(piece) && trusted(pieces, piece, key, peers);
             suggested.or_else(|| {

@@ -34,6 +34,7 @@ mod on_timeout;
 mod peer;
 mod pieces;
 mod spill;
+mod super_seed;
 mod upload;
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::base::run::RunBuffer;
 use crate::proto::session::PeerCommand;
-use crate::swarm::action::{DiskOutcome, PeerKey};
+use crate::swarm::action::{Action, DiskOutcome, PeerKey};
 use crate::swarm::torrent::Torrent;
 
 /// Peers are told of new pieces at once, but not more often than this.
@@ -85,6 +85,21 @@ impl Torrent {
         }
         let holders: Vec<PeerKey> = self.peers.keys().copied().collect();
         holders.into_iter().for_each(|key| self.recall_all_of(key));
+    }
+
+    /// A block of a verified piece can't be read back: what can't be served is not announced. While there is something
+    /// to fetch, it is fetched again; what is complete is not written to behind the user's back.
+    pub(super) fn on_unreadable(&mut self, now: Instant, piece: u32) {
+        let again = !self.complete;
+        let Some(pieces) = self.pieces.as_mut().filter(|pieces| pieces.have.get(piece)) else { return };
+        if self.stopped {
+            return;
+        }
+        pieces.on_lost(piece, again);
+        self.actions.push_back(Action::Unreadable { piece });
+        self.review_all_interest();
+        self.supply = true;
+        self.tell_haves(now);
     }
 
     /// Tells everybody who may lack something of what is new, many pieces at once if they come fast.

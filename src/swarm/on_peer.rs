@@ -40,6 +40,7 @@ impl Torrent {
             PeerEvent::Tally(tally) => self.with_peer(key, |peer| peer.tally = tally),
             PeerEvent::Pex(message) => self.on_pex(now, key, &message),
             PeerEvent::Holepunch(message) => self.on_holepunch(now, key, message),
+            PeerEvent::Unreadable(piece) => self.on_unreadable(now, piece),
             PeerEvent::DhtPort(port) => self.on_dht_port(key, port),
             PeerEvent::Closed(reason) => self.on_closed(now, key, &reason),
         }
@@ -88,6 +89,7 @@ impl Torrent {
         if seed {
             self.note_presence(now, key);
         }
+        self.begin_offers(now, key);
         self.drop_if_useless(key);
         self.supply |= self.hungry.contains(&key);
     }
@@ -108,6 +110,7 @@ impl Torrent {
         if useful {
             self.serve(now, key);
         }
+        list.iter().for_each(|&piece| self.on_spread(now, key, piece));
         self.drop_if_useless(key);
     }
 

@@ -56,6 +56,8 @@ pub struct Peer {
     pub round_tally: Tally,
     pub allowed_fast: BTreeSet<u32>,
     pub suggested: BTreeSet<u32>,
+    /// Pieces that we have owned up to while super-seeding (BEP 16).
+    pub offered: BTreeSet<u32>,
     /// Pieces of which it gave leases back by itself, and since when.
     pub refused: BTreeSet<u32>,
     pub refused_since: Option<Instant>,
@@ -97,6 +99,7 @@ impl Peer {
             round_tally: Tally::default(),
             allowed_fast: BTreeSet::new(),
             suggested: BTreeSet::new(),
+            offered: BTreeSet::new(),
             refused: BTreeSet::new(),
             refused_since: None,
             last: None,

@@ -125,6 +125,27 @@ impl Pieces {
         self.log.push(piece);
     }
 
+    /// A verified piece can't be read any more. `again`: it is to be fetched once more, if it was wanted.
+    pub fn on_lost(&mut self, piece: u32, again: bool) {
+        let len = u64::from(self.layout.piece_len(piece));
+        if !self.have.clear(piece) {
+            return;
+        }
+        self.have_bytes -= len;
+        if self.want.get(piece) {
+            self.done_bytes -= len;
+            if again {
+                self.missing.set(piece);
+                self.missing_count += 1;
+            } else {
+                self.want.clear(piece);
+                self.wanted_bytes -= len;
+            }
+        }
+        self.log.lose(piece);
+        self.settle_piece(piece);
+    }
+
     pub fn is_complete(&self) -> bool {
         self.missing_count == 0
     }

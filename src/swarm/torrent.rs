@@ -22,6 +22,7 @@ use crate::swarm::metadata::MetadataFetch;
 use crate::swarm::outside::Outside;
 use crate::swarm::peer::Peer;
 use crate::swarm::pieces::Pieces;
+use crate::swarm::super_seed::SuperSeed;
 use crate::swarm::timeline::Timeline;
 
 /// `left` while the size is not known, in bytes: never 0, since trackers then withhold seeds.
@@ -48,6 +49,8 @@ pub struct TorrentConfig {
     pub max_metadata: u32,
     /// Peers may tell of each other and bring each other together (BEP 11, BEP 55); not for private torrents (BEP 27).
     pub pex: bool,
+    /// Seed so that others need us least (BEP 16).
+    pub super_seed: bool,
     /// Where peers reach us.
     pub listen_port: Option<u16>,
 }
@@ -63,6 +66,7 @@ impl TorrentConfig {
             upload_slots: 8,
             max_metadata: 32 << 20,
             pex: true,
+            super_seed: false,
             listen_port: None,
         }
     }
@@ -108,6 +112,8 @@ pub struct Torrent {
     pub(super) timeline: Timeline,
     pub(super) meetings: Meetings,
     pub(super) outside: Outside,
+    /// While pieces are offered one by one (BEP 16).
+    pub(super) super_seed: Option<SuperSeed>,
     pub(super) tracker_only: bool,
     pub(super) stopped: bool,
     /// The disk has refused: nothing more is asked for.
@@ -168,6 +174,7 @@ impl Torrent {
             timeline: Timeline::default(),
             meetings: Meetings::default(),
             outside: Outside::default(),
+            super_seed: config.super_seed.then(SuperSeed::default),
             tracker_only: false,
             stopped: false,
             failed: false,
@@ -215,7 +222,7 @@ impl Torrent {
             snapshot.done_bytes = pieces.done_bytes;
             snapshot.have_bytes = pieces.have_bytes;
             snapshot.pieces = pieces.layout.pieces();
-            snapshot.pieces_done = pieces.log.len();
+            snapshot.pieces_done = pieces.log.verified();
             snapshot.staged_bytes = pieces.staging.charged();
         }
         snapshot

@@ -49,6 +49,7 @@ impl Torrent {
             }
         }
         self.review_all_interest();
+        self.review_offers(now);
     }
 
     fn set_choke(&mut self, key: PeerKey, choke: bool) {

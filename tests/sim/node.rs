@@ -179,6 +179,7 @@ impl Node {
             other_ip: None,
             dht_port: None,
             pex: true,
+            super_seed: false,
             upload_only: self.complete_at.is_some() || self.setup.seed,
             allowed_fast: 5,
             client: "sim".into(),
@@ -364,7 +365,7 @@ impl Node {
             Action::WantPeers => self.effects.push(Effect::WantPeers),
             Action::Banned { addr } => self.banned.push(addr),
             Action::WebSeedLied { .. } => {}
-            Action::DhtNode { .. } => {}
+            Action::DhtNode { .. } | Action::Unreadable { .. } => {}
         }
     }
 }

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
 use super::get::{ChoiceArgs, SeedGoalArgs};
@@ -67,6 +68,10 @@ pub struct SeedArgs {
     pub path: PathBuf,
     #[command(flatten)]
     pub goals: SeedGoalArgs,
+    /// Let each peer know of few pieces at a time, so that the first copy costs the least upload
+    #[arg(long = "super", env = "RTORRENT_CLI_SUPER", hide_env = true, value_parser = BoolishValueParser::new())]
+    #[arg(help_heading = "Seeding")]
+    pub super_seed: bool,
     /// What is believed without hashing: quick (intact resume data), full (nothing)
     #[arg(long, value_name = "HOW", default_value = "quick", value_parser = ["quick", "full"])]
     #[arg(env = "RTORRENT_CLI_CHECK", hide_env = true)]

@@ -42,6 +42,8 @@ pub struct SessionConfig {
     pub other_ip: Option<IpAddr>,
     /// Take part in peer exchange and holepunching (not for private torrents, BEP 27).
     pub pex: bool,
+    /// Own up only to pieces that the torrent offers to this peer (BEP 16).
+    pub super_seed: bool,
     /// We will not download any more (BEP 21).
     pub upload_only: bool,
     /// How many pieces a beginner may have although we choke it (BEP 6); 0 offers none.

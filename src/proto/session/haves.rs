@@ -5,6 +5,8 @@
 
 use super::{PeerEvent, Session};
 use crate::base::bitfield::Bitfield;
+use crate::base::have_log::Change;
+use crate::proto::ext::dont_have_payload;
 use crate::proto::wire::{MAX_FRAME, Message};
 
 /// HAVEs that are kept while the number of pieces is not known.
@@ -22,6 +24,8 @@ pub(super) struct Haves {
     theirs: Option<Bitfield>,
     /// Entries of our log up to which the peer knows.
     told: u32,
+    /// While super-seeding (BEP 16): the pieces that we own up to, to this peer.
+    offered: Option<Bitfield>,
 }
 
 #[derive(Debug)]
@@ -32,6 +36,11 @@ enum Early {
 }
 
 impl Haves {
+    /// True if the peer may know that we have this piece.
+    pub fn owns_up_to(&self, piece: u32) -> bool {
+        self.offered.as_ref().is_none_or(|offered| piece < offered.len() && offered.get(piece))
+    }
+
     pub fn theirs(&self) -> Option<&Bitfield> {
         self.theirs.as_ref()
     }
@@ -47,13 +56,21 @@ impl Session {
             return;
         };
         let mut ours = Bitfield::new(torrent.layout.pieces());
-        let mut told = 0;
-        for piece in torrent.log.since(0) {
-            ours.set(piece);
-            told += 1;
+        if self.config.super_seed {
+            self.haves.offered = Some(ours);
+            if self.fast {
+                self.send(Message::HaveNone);
+            }
+            return;
         }
-        self.haves.told = told;
-        match told {
+        for change in torrent.log.since(0) {
+            match change {
+                Change::Verified(piece) => drop(ours.set(piece)),
+                Change::Lost(piece) => drop(ours.clear(piece)),
+            }
+            self.haves.told += 1;
+        }
+        match ours.count() {
             0 if self.fast => self.send(Message::HaveNone),
             0 => {}
             _ if self.fast && ours.all() => self.send(Message::HaveAll),
@@ -64,15 +81,42 @@ impl Session {
     /// Tells of what has been verified since, as far as the peer lacks it.
     pub(super) fn announce_new(&mut self) {
         let Some(torrent) = &self.torrent else { return };
-        if self.haves.told == torrent.log.len() {
+        if self.haves.told == torrent.log.len() || self.config.super_seed {
             return;
         }
-        let news: Vec<u32> = torrent.log.since(self.haves.told).take(MAX_AT_ONCE).collect();
+        let news: Vec<Change> = torrent.log.since(self.haves.told).take(MAX_AT_ONCE).collect();
         self.haves.told += news.len() as u32;
-        for piece in news {
-            if !self.haves.theirs.as_ref().is_some_and(|theirs| theirs.get(piece)) {
-                self.send(Message::Have(piece));
+        for change in news {
+            match change {
+                Change::Verified(piece) if self.haves.theirs.as_ref().is_some_and(|theirs| theirs.get(piece)) => {}
+                Change::Verified(piece) => self.send(Message::Have(piece)),
+                Change::Lost(piece) => self.tell_lost(piece),
             }
+        }
+    }
+
+    /// We don't have this piece any more (BEP 54); whoever does not know the message has its requests refused.
+    fn tell_lost(&mut self, piece: u32) {
+        if let Some(id) = self.theirs.as_ref().and_then(|theirs| theirs.lt_donthave) {
+            self.send(Message::Extended { id, payload: &dont_have_payload(piece) });
+        }
+    }
+
+    /// Owns up to one more piece (BEP 16).
+    pub(super) fn offer(&mut self, piece: u32) {
+        if let Some(offered) = &mut self.haves.offered
+            && piece < offered.len()
+            && offered.set(piece)
+        {
+            self.send(Message::Have(piece));
+        }
+    }
+
+    /// The end of super-seeding: the peer hears of all that we have.
+    pub(super) fn own_up(&mut self) {
+        if self.haves.offered.take().is_some() {
+            self.config.super_seed = false;
+            self.send_handshake();
         }
     }
 

@@ -61,6 +61,8 @@ pub enum PeerEvent {
     Pex(PexMessage),
     /// A word about a meeting with a third peer (BEP 55).
     Holepunch(HolepunchMessage),
+    /// A block of this piece, which was verified, can't be read from disk.
+    Unreadable(u32),
     /// The peer's DHT node listens on this UDP port (BEP 5).
     DhtPort(u16),
     /// The connection is over. The last event; everything leased has come back before.
@@ -114,6 +116,10 @@ pub enum PeerCommand {
     NoExchange,
     /// The log of verified pieces has grown: announce what the peer lacks.
     HavesGrew,
+    /// While super-seeding: own up to this piece (BEP 16).
+    Offer(u32),
+    /// Super-seeding is over: own up to everything.
+    OwnUp,
     /// Send another BEP 10 handshake: we are (or no longer are) a partial or whole seed (BEP 21).
     UploadOnly(bool),
     /// Close, after what is queued has been sent.

@@ -31,6 +31,8 @@ impl Session {
             PeerCommand::Pex(message) => self.tell_pex(&message),
             PeerCommand::Holepunch(message) => self.tell_holepunch(message),
             PeerCommand::NoExchange => self.end_exchange(),
+            PeerCommand::Offer(piece) => self.offer(piece),
+            PeerCommand::OwnUp => self.own_up(),
             // The log is looked at whenever something is written.
             PeerCommand::HavesGrew => {}
             PeerCommand::UploadOnly(upload_only) => {

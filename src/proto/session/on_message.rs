@@ -131,7 +131,7 @@ impl Session {
     fn on_request(&mut self, request: BlockRequest) {
         self.need_theirs();
         let Some(torrent) = &self.torrent else { return self.refuse_request(request) };
-        let available = torrent.log.contains(request.piece);
+        let available = torrent.log.contains(request.piece) && self.haves.owns_up_to(request.piece);
         let choked = !self.transmit.unchoked();
         match self.uploads.take(request, &torrent.layout, available, choked) {
             Verdict::Queued => {}
@@ -212,7 +212,7 @@ impl Session {
     pub(super) fn offer_allowed_fast(&mut self) {
         let k = self.config.allowed_fast;
         let (Some(torrent), Some(theirs)) = (&self.torrent, self.haves.theirs()) else { return };
-        if !self.fast || theirs.count() >= k {
+        if !self.fast || self.config.super_seed || theirs.count() >= k {
             return;
         }
         let set = allowed_fast_set(self.config.addr.ip(), self.config.info_hash, torrent.layout.pieces(), k);

@@ -110,6 +110,7 @@ impl Session {
     pub fn on_block_failed(&mut self, now: Instant, block: BlockRequest) {
         self.on_write_progress(now, PIECE_HEADER_LEN + block.len as usize);
         self.refuse_request(block);
+        self.emit(PeerEvent::Unreadable(block.piece));
     }
 
     /// The first messages: our pieces, our extension handshake, our DHT port.
@@ -131,7 +132,8 @@ impl Session {
             port: self.config.listen_port.filter(|_| !self.config.incoming),
             reqq: self.config.limits.reqq,
             metadata_size: self.our_metadata_size(),
-            upload_only: self.config.upload_only,
+            // A super-seed passes for somebody who is still downloading (BEP 16).
+            upload_only: self.config.upload_only && !self.config.super_seed,
             no_pex: !self.config.pex,
             your_ip: Some(self.config.addr.ip()),
             other_ip: self.config.other_ip,

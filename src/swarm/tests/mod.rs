@@ -6,4 +6,5 @@ mod exchange;
 mod random;
 mod recovery;
 mod serving;
+mod sparing;
 mod world;

@@ -31,6 +31,7 @@ pub struct World {
     pub dialled: Vec<(PeerKey, SocketAddr)>,
     pub aborted: Vec<PeerKey>,
     pub punched: Vec<(PeerKey, SocketAddr)>,
+    pub unreadable: Vec<u32>,
     pub jobs: VecDeque<DiskJob>,
     /// What lies on the disk, unverified or not.
     pub disk: Vec<u8>,
@@ -61,6 +62,8 @@ pub struct FakePeer {
     pub tally: Tally,
     pub choked_us: bool,
     pub told: Vec<PexMessage>,
+    pub offered: Vec<u32>,
+    pub owned_up: bool,
     pub meetings: Vec<HolepunchMessage>,
 }
 
@@ -101,6 +104,7 @@ impl World {
             dialled: Vec::new(),
             aborted: Vec::new(),
             punched: Vec::new(),
+            unreadable: Vec::new(),
             jobs: VecDeque::new(),
             completes: 0,
             metadata: None,
@@ -380,6 +384,7 @@ impl World {
                 Action::Banned { addr } => self.banned.push(addr),
                 Action::WebSeedLied { peer } => self.lied.push(peer),
                 Action::DhtNode { .. } => {}
+                Action::Unreadable { piece } => self.unreadable.push(piece),
                 Action::Punch { peer, addr } => self.punched.push((peer, addr)),
                 Action::Peer { peer, command } => self.say(peer, command),
             }
@@ -414,6 +419,8 @@ impl World {
             PeerCommand::Pex(message) => peer.told.push(message),
             PeerCommand::Holepunch(message) => peer.meetings.push(message),
             PeerCommand::NoExchange => {}
+            PeerCommand::Offer(piece) => peer.offered.push(piece),
+            PeerCommand::OwnUp => peer.owned_up = true,
             PeerCommand::Close => {
                 peer.closed = true;
                 self.close(key);
@@ -439,6 +446,8 @@ impl FakePeer {
             tally: Tally::default(),
             choked_us: true,
             told: Vec::new(),
+            offered: Vec::new(),
+            owned_up: false,
             meetings: Vec::new(),
         }
     }

@@ -117,3 +117,40 @@ fn nobody_makes_us_keep_endless_haves() {
     session.on_command(now, PeerCommand::Layout { log: HaveLog::new(200_000), layout, info: vec![1].into() });
     assert!(matches!(session.poll_event(), Some(PeerEvent::Has(bits)) if bits.count() == 1 << 16));
 }
+
+#[test]
+fn a_piece_that_is_lost_is_taken_back_from_who_knows_the_word() {
+    let mut peer = Scripted::new(true);
+    peer.log.push(3);
+    assert_eq!(peer.written(), ["HAVE(3)"]);
+    peer.log.lose(3);
+    assert!(peer.written().is_empty(), "it has not said that it knows DONT HAVE");
+    peer.says(Message::Extended { id: 0, payload: b"d1:md11:lt_donthavei7eee" });
+    peer.log.push(3);
+    peer.log.lose(3);
+    assert_eq!(peer.written(), ["HAVE(3)", "EXTENDED 7"]);
+}
+
+#[test]
+fn a_super_seed_owns_up_to_what_is_offered_and_serves_nothing_else() {
+    let (layout, now) = (layout(), Instant::now());
+    let log = HaveLog::new(layout.pieces());
+    (0..10).for_each(|piece| log.push(piece));
+    let facts = TorrentFacts { layout: layout.clone(), log: log.clone(), info: vec![9; 10].into() };
+    let mut config = SessionConfig { torrent: Some(facts), super_seed: true, upload_only: true, ..config() };
+    config.theirs = Reserved([0, 0, 0, 0, 0, 0x10, 0, 0x04]);
+    let mut peer = Scripted { session: Session::new(config, now), now, layout, log };
+    assert_eq!(peer.written(), ["HAVENONE", "EXTENDED 0"]);
+    peer.says(Message::Interested);
+    peer.command(PeerCommand::Choke(false));
+    peer.command(PeerCommand::Offer(4));
+    peer.command(PeerCommand::Offer(4));
+    assert_eq!(peer.written(), ["HAVE(4)", "UNCHOKE"]);
+    let request = |piece| Message::Request(BlockRequest { piece, begin: 0, len: 16_384 });
+    peer.says(request(5));
+    assert!(peer.written()[0].starts_with("REJECT"));
+    peer.says(request(4));
+    assert_eq!(peer.write(), Some(Outgoing::Block(BlockRequest { piece: 4, begin: 0, len: 16_384 })));
+    peer.command(PeerCommand::OwnUp);
+    assert_eq!(peer.written().len(), 11, "a handshake, and HAVE of all ten");
+}

@@ -42,6 +42,7 @@ pub fn config() -> SessionConfig {
         other_ip: None,
         dht_port: None,
         pex: true,
+        super_seed: false,
         upload_only: false,
         allowed_fast: 0,
         client: "test".into(),

@@ -73,6 +73,7 @@ fn a_block_that_can_not_be_read_is_rejected() {
     let Some(Outgoing::Block(block)) = peer.session.poll_write() else { panic!() };
     peer.session.on_block_failed(peer.now, block);
     assert_eq!(peer.written(), ["REJECT 0+0"]);
+    assert_eq!(words(&peer.news()), ["unreadable(0)"]);
     // Nothing counts as stuck on the way out.
     peer.pass(Duration::from_secs(70));
     assert!(peer.news().is_empty());

@@ -50,7 +50,7 @@ async fn from_magnet_to_files_by_dht_alone(ip: IpAddr) {
     made.place(shared.path());
     let net = DhtNet::start(ip, 8).await;
     let mut seeder = engine(net.bootstrap()).await;
-    seeder.add(item(&made, Goal::Seed { ratio: None, time: None }, shared.path()));
+    seeder.add(item(&made, Goal::Seed { ratio: None, time: None, super_seed: false }, shared.path()));
     let peers = net.wait_for_peers(TorrentId::from_v1(InfoHashV1(made.info_hash))).await;
     assert_eq!(peers, [SocketAddr::new(ip, seeder.port())]);
     let magnet = format!("magnet:?xt=urn:btih:{}", made.hash());
@@ -115,7 +115,7 @@ async fn a_get_only_asks_until_somebody_has_called_it() {
 
 #[tokio::test]
 async fn a_seed_answers_from_the_start() {
-    let (query, ..) = first_query(Goal::Seed { ratio: None, time: None }).await;
+    let (query, ..) = first_query(Goal::Seed { ratio: None, time: None, super_seed: false }).await;
     assert!(!query.read_only);
 }
 

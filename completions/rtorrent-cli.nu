@@ -255,6 +255,7 @@ module completions {
   export extern "rtorrent-cli seed" [
     --seed-ratio: string      # Seed until R times the size is uploaded
     --seed-time: string       # Seed for so long; a bare number is minutes, inf for ever
+    --super                   # Let each peer know of few pieces at a time, so that the first copy costs the least upload
     --check: string@"nu-complete rtorrent-cli seed check" # What is believed without hashing: quick (intact resume data), full (nothing)
     --port(-p): string        # Listen here [default: any free port]
     --peer: string            # Call this peer too

@@ -148,7 +148,8 @@ async fn serve(info: Vec<u8>, shared: PathBuf) -> Result<(Swarm, TrackerServer, 
     for _ in 0..SEEDERS {
         let settings = EngineSettings { dht: false, pex: false, lsd: false, ..EngineSettings::default() };
         let mut engine = Engine::start(settings).await?;
-        let (source, goal) = (ItemSource::Torrent(metainfo.clone()), Goal::Seed { ratio: None, time: None });
+        let (source, goal) =
+            (ItemSource::Torrent(metainfo.clone()), Goal::Seed { ratio: None, time: None, super_seed: false });
         engine.add(Item { check: CheckMode::Full, ..Item::new(source, goal, shared.clone()) });
         engines.push(engine);
     }

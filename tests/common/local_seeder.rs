@@ -43,7 +43,7 @@ impl LocalSeeder {
                 let settings = EngineSettings { dht: false, pex: false, lsd: false, ..EngineSettings::default() };
                 let mut engine = Engine::start(settings).await.unwrap();
                 let source = ItemSource::Torrent(Arc::new(Metainfo::parse(&torrent).unwrap()));
-                let goal = Goal::Seed { ratio: None, time: None };
+                let goal = Goal::Seed { ratio: None, time: None, super_seed: false };
                 engine.add(Item { check: CheckMode::Full, ..Item::new(source, goal, dir) });
                 let patience = Instant::now() + Duration::from_secs(60);
                 while tracker.peers(hash).is_empty() {

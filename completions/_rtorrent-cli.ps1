@@ -260,6 +260,7 @@ Register-ArgumentCompleter -Native -CommandName 'rtorrent-cli' -ScriptBlock {
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where resume data is kept, or none [default: the platform''s state folder]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file, or none [default: the platform''s, see `config path`]')
             [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Use the configuration''s [profile.NAME]')
+            [CompletionResult]::new('--super', '--super', [CompletionResultType]::ParameterName, 'Let each peer know of few pieces at a time, so that the first copy costs the least upload')
             [CompletionResult]::new('--no-trackers', '--no-trackers', [CompletionResultType]::ParameterName, 'Ignore the source''s own trackers')
             [CompletionResult]::new('--no-dht', '--no-dht', [CompletionResultType]::ParameterName, 'Do not use the DHT')
             [CompletionResult]::new('--no-pex', '--no-pex', [CompletionResultType]::ParameterName, 'Do not exchange peers with peers')

@@ -253,6 +253,7 @@ set edit:completion:arg-completer[rtorrent-cli] = {|@words|
             cand --state-dir 'Where resume data is kept, or none [default: the platform''s state folder]'
             cand --config 'Read this configuration file, or none [default: the platform''s, see `config path`]'
             cand --profile 'Use the configuration''s [profile.NAME]'
+            cand --super 'Let each peer know of few pieces at a time, so that the first copy costs the least upload'
             cand --no-trackers 'Ignore the source''s own trackers'
             cand --no-dht 'Do not use the DHT'
             cand --no-pex 'Do not exchange peers with peers'

@@ -250,6 +250,7 @@ never\t''"
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l state-dir -d 'Where resume data is kept, or none [default: the platform\'s state folder]' -r -f -a "(__fish_complete_directories)"
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l config -d 'Read this configuration file, or none [default: the platform\'s, see `config path`]' -r -F
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l profile -d 'Use the configuration\'s [profile.NAME]' -r
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l super -d 'Let each peer know of few pieces at a time, so that the first copy costs the least upload'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l no-trackers -d 'Ignore the source\'s own trackers'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l no-dht -d 'Do not use the DHT'
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l no-pex -d 'Do not exchange peers with peers'

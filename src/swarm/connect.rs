@@ -213,7 +213,7 @@ impl Torrent {
     /// Makes room for a caller whose canonical priority is higher than that of a connection over which nothing flows
     /// (BEP 40): so everybody finds a place somewhere, and nobody more of them by calling more often.
     fn displace_one(&mut self, now: Instant, caller: SocketAddr) -> bool {
-        let idle = |peer: &Peer| !peer.closing && !peer.is_busy() && peer.since + TRIAL <= now;
+        let idle = |peer: &Peer| !peer.closing && !peer.web && !peer.is_busy() && peer.since + TRIAL <= now;
         let priority = |peer: &Peer| self.book.priority(peer.known_as());
         let least = self.peers.iter().filter(|(_, peer)| idle(peer)).min_by_key(|(_, peer)| priority(peer));
         let Some((&key, _)) = least.filter(|(_, peer)| priority(peer) < self.book.priority(caller)) else {

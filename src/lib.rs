@@ -10,7 +10,7 @@
 //! engine   wiring and lifetime: one torrent task per torrent, handles and events
 //! io       drivers on tokio and threads, the only place with sockets and files
 //! swarm    sans-I/O torrent: the single owner of all its decisions
-//! proto    sans-I/O protocol machines: wire, extensions, peer session, trackers, DHT
+//! proto    sans-I/O protocol machines: wire, extensions, peer session, trackers, DHT, uTP
 //! base     values: bencode, hashes, ids, magnet, metainfo, paths, layout, bitfield
 //! ```
 //!

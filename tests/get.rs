@@ -426,3 +426,35 @@ fn encryption_is_as_the_user_wants_it() {
     required.kill().unwrap();
     required.wait().unwrap();
 }
+
+#[test]
+fn transport_is_as_the_user_wants_it() {
+    let scene = Scene::new();
+    let _torrent = scene.seeder();
+    let both = ["--transport", "utp", "--encryption", "require"];
+    type Call<'a> = (&'a [&'a str], i32); // our flags, and our exit code
+    let cases: [(&str, &[Call<'_>]); 2] = [
+        ("utp", &[(&["--transport", "tcp"], 5), (&[], 0), (&["--transport", "utp"], 0), (&both, 0)]),
+        ("tcp", &[(&["--transport", "utp"], 5), (&["--transport", "tcp"], 0)]),
+    ];
+    for (theirs, calls) in cases {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let seed = ["--transport", theirs, "--port", &port, "--json", "tree.torrent", "shared"];
+        let mut seeder = scene.command(&[&["seed"], &QUIET_NETWORK[..], &seed].concat()).spawn().unwrap();
+        let mut events = BufReader::new(seeder.stdout.take().unwrap()).lines();
+        assert!(events.any(|line| line.unwrap().contains("\"seeding\"")));
+        for (n, (ours, code)) in calls.iter().enumerate() {
+            let (peer, folder) = (format!("127.0.0.1:{port}"), format!("{theirs}-{n}"));
+            let alone =
+                ["--no-trackers", "--peer", &peer, "--state-dir", "none", "--stall-timeout", "1", "-d", &folder];
+            let seen = scene.get(&[ours, &alone[..], &["tree.torrent"]].concat());
+            assert_eq!(seen.code, Some(*code), "{ours:?} from {theirs}: {}", seen.err);
+            assert!(*code != 0 || scene.same("tree/sub/b.bin", &format!("{folder}/tree/sub/b.bin")));
+        }
+        seeder.kill().unwrap();
+        seeder.wait().unwrap();
+    }
+    let seen = scene.get(&["--transport", "pigeon", "tree.torrent"]);
+    assert_eq!(seen.code, Some(2));
+    assert!(seen.err.contains("pigeon") && seen.err.contains("utp"), "{}", seen.err);
+}

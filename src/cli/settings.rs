@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::args::{Allocation, Check, EncryptionChoice, NetworkArgs, OutputArgs, StateArgs};
+use super::args::{Allocation, Check, EncryptionChoice, NetworkArgs, OutputArgs, StateArgs, TransportChoice};
 use super::display::{Display, TOLD};
 use super::error::{Problem, file_problem};
-use crate::engine::{Allocate, CheckMode, Encryption, EngineSettings};
+use crate::engine::{Allocate, CheckMode, Encryption, EngineSettings, Transport};
 
 /// The engine's settings for these flags.
 pub fn engine(network: &NetworkArgs, state: &StateArgs) -> EngineSettings {
@@ -20,6 +20,11 @@ pub fn engine(network: &NetworkArgs, state: &StateArgs) -> EngineSettings {
         lsd: !network.no_lsd,
         web_seeds: !network.no_web_seeds,
         allow_private: network.allow_private,
+        transport: match network.transport {
+            TransportChoice::Auto => Transport::Auto,
+            TransportChoice::Tcp => Transport::Tcp,
+            TransportChoice::Utp => Transport::Utp,
+        },
         encryption: match network.encryption {
             EncryptionChoice::Auto => Encryption::Auto,
             EncryptionChoice::Require => Encryption::Require,

@@ -12,6 +12,7 @@ use crate::io::dial::Dialler;
 use crate::io::disk::DiskPool;
 use crate::io::http::HttpClient;
 use crate::io::listen::Registry;
+use crate::io::udp_task::UdpPort;
 
 /// Shared by the engine and its torrent tasks; immutable.
 pub(super) struct Context {
@@ -24,6 +25,8 @@ pub(super) struct Context {
     pub disk: DiskPool,
     pub http: HttpClient,
     pub announcer: Announcer,
+    /// DHT and uTP share it; `None` if neither is wanted, or no UDP socket is to be had.
+    pub udp: Option<UdpPort>,
     /// Started by the first item that may use it; `None` if no UDP socket is to be had.
     pub dht: OnceLock<Option<DhtHandle>>,
     /// How many items are running: each gets its share of the memory.
@@ -53,7 +56,8 @@ impl Context {
                 table_file: self.settings.state_dir.as_ref().map(|dir| dir.join(TABLE_FILE)),
                 ..DhtConfig::default()
             };
-            DhtHandle::start(config, self.http.resolver().clone()).ok()
+            let udp = self.udp.clone()?;
+            Some(DhtHandle::start_on(udp, config, self.http.resolver().clone()))
         };
         self.dht.get_or_init(start).as_ref()
     }

@@ -29,4 +29,4 @@ pub use item::{
 pub use run::{Engine, ItemHandle};
 pub use settings::EngineSettings;
 
-pub use crate::io::dial::Encryption;
+pub use crate::io::dial::{Encryption, Transport};

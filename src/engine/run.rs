@@ -17,11 +17,13 @@ use crate::base::id::PeerId;
 use crate::base::selection::Selection;
 use crate::io::announce::Announcer;
 use crate::io::dht_task::DhtStatus;
-use crate::io::dial::Dialler;
+use crate::io::dial::{Dialler, Transport};
 use crate::io::disk::DiskPool;
 use crate::io::http::HttpClient;
 use crate::io::listen::{self, Listeners};
 use crate::io::resolve::Resolver;
+use crate::io::udp_socket::UdpPair;
+use crate::io::udp_task::UdpPort;
 use crate::io::udp_tracker::UdpTrackers;
 
 /// How long the DHT may take to write its tables down.
@@ -76,11 +78,21 @@ impl Engine {
         let mut rng = StdRng::from_rng(&mut rand::rng());
         let http = HttpClient::new(&settings.user_agent, Resolver::new());
         let (tell, events) = mpsc::unbounded_channel();
+        let (transport, encryption) = (settings.transport, settings.encryption);
+        let udp = open_udp(&settings, listeners.port());
+        let listeners = if transport == Transport::Utp { listeners.without_tcp() } else { listeners };
+        let registry = listen::serve(listeners, encryption);
+        let utp = udp.as_ref().filter(|_| transport != Transport::Tcp).map(UdpPort::utp);
+        if let Some(utp) = &utp {
+            utp.accept(registry.arrivals());
+        }
+        let dialler = Dialler { transport, encryption, utp };
         let context = Context {
             peer_id: PeerId::ours(&mut rng),
             key: rng.next_u32(),
-            registry: listen::serve(listeners, settings.encryption),
-            dialler: Dialler { transport: settings.transport, encryption: settings.encryption },
+            registry,
+            dialler,
+            udp,
             disk,
             announcer: Announcer::new(http.clone(), UdpTrackers::spawn(StdRng::from_rng(&mut rng))),
             http,
@@ -124,6 +136,12 @@ impl Engine {
             dht.shutdown(DHT_FAREWELL).await;
         }
     }
+}
+
+/// The UDP port of the run, the same number as the TCP port where it is free. A system without UDP has TCP alone.
+fn open_udp(settings: &EngineSettings, port: u16) -> Option<UdpPort> {
+    let wanted = settings.dht || settings.transport != Transport::Tcp;
+    wanted.then(|| UdpPort::open(&UdpPair::ANY, port).ok()).flatten()
 }
 
 fn failure(kind: FailureKind, message: String) -> Failure {

@@ -1,5 +1,5 @@
-//! The DHT of the process, as the rest of the program sees it: a [`DhtHandle`] to the one task that owns the sockets and
-//! both nodes. No network, no name and no node are facts that the status shows, never errors.
+//! The DHT of the process, as the rest of the program sees it: a [`DhtHandle`] to the one task that owns both
+//! nodes and hears them on the process's UDP port. No network, no name and no node are facts that the status shows, never errors.
 
 mod names;
 mod table_file;
@@ -15,7 +15,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use self::task::DhtTask;
 use super::resolve::Resolver;
-use super::udp_task::UdpPair;
+use super::udp_socket::UdpPair;
+use super::udp_task::UdpPort;
 use crate::base::id::{InfoHashV1, TorrentId};
 use crate::proto::dht::lookup::Announce;
 use crate::proto::dht::node::NodeStatus;
@@ -129,17 +130,22 @@ enum Command {
 }
 
 impl DhtHandle {
-    /// Starts the task. To be called within a tokio runtime.
+    /// Starts the task on a port of its own. To be called within a tokio runtime.
     ///
     /// # Errors
     /// Only if not one UDP socket could be bound.
     pub fn start(config: DhtConfig, resolver: Resolver) -> std::io::Result<DhtHandle> {
-        let sockets = UdpPair::bind(&config.ips, config.port)?;
-        let port = sockets.port().unwrap_or(0);
+        let port = UdpPort::open(&config.ips, config.port)?;
+        Ok(DhtHandle::start_on(port, config, resolver))
+    }
+
+    /// Starts the task on a port that is open already.
+    pub fn start_on(udp: UdpPort, config: DhtConfig, resolver: Resolver) -> DhtHandle {
+        let port = udp.port();
         let (commands, receiver) = mpsc::unbounded_channel();
         let (status_sender, status) = watch::channel(DhtStatus::default());
-        tokio::spawn(DhtTask::new(config, resolver, sockets, receiver, status_sender).run());
-        Ok(DhtHandle { commands, status, port, next_search: Arc::default() })
+        tokio::spawn(DhtTask::new(config, resolver, udp, receiver, status_sender).run());
+        DhtHandle { commands, status, port, next_search: Arc::default() }
     }
 
     /// Looks for the torrent's peers until the search is dropped, and announces us where `announce` is given. A private

@@ -7,19 +7,16 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::connect::connect;
 use super::mse;
 use super::stream::PeerStream;
+use super::utp::UtpHandle;
 use crate::base::id::{PeerId, TorrentId};
 use crate::proto::mse::{Ciphers, Methods};
 use crate::proto::wire::{HANDSHAKE_LEN, Handshake};
 use crate::swarm::action::{DialFailure, Way};
-
-/// How long a SYN may go unanswered. Dials race, so that a dead address costs nobody but itself; three SYNs (at 0, 1
-/// and 3 s) have left by then.
-const CONNECT_DEADLINE: Duration = Duration::from_secs(7);
 
 /// How long a connected peer may be silent after a plain handshake before it is tried with an encrypted one.
 const PLAIN_PATIENCE: Duration = Duration::from_secs(3);
@@ -71,6 +68,22 @@ impl Encryption {
 pub struct Dialler {
     pub transport: Transport,
     pub encryption: Encryption,
+    /// `None`: there is no UDP port, and no uTP.
+    pub utp: Option<UtpHandle>,
+}
+
+impl Dialler {
+    /// What to try in turn, as [`Encryption::attempts`]; twice at least where there are two transports.
+    fn attempts(&self, way: Option<Way>) -> Vec<bool> {
+        let mut attempts = self.encryption.attempts(way).to_vec();
+        if let [only] = attempts[..]
+            && self.utp.is_some()
+            && self.transport == Transport::Auto
+        {
+            attempts.push(only);
+        }
+        attempts
+    }
 }
 
 /// A peer that has shaken hands.
@@ -98,9 +111,10 @@ pub async fn dial(
     way: Option<Way>,
 ) -> Result<Greeted, DialFailure> {
     let mut failure = DialFailure::WrongHandshake;
-    let attempts = dialler.encryption.attempts(way);
+    let attempts = dialler.attempts(way);
+    let mut way = way;
     for (n, &encrypted) in attempts.iter().enumerate() {
-        let mut stream = connect(addr).await?;
+        let (mut stream, utp) = connect(addr, dialler, way).await.map_err(|e| self::failure(&e))?;
         let patience = if encrypted || n + 1 == attempts.len() { HANDSHAKE_DEADLINE } else { PLAIN_PATIENCE };
         let exchange = async {
             let methods = dialler.encryption.methods();
@@ -110,7 +124,7 @@ pub async fn dial(
             Ok(Ok((bytes, ciphers))) => {
                 let handshake = Handshake::decode(&bytes).map_err(|_| DialFailure::WrongHandshake)?;
                 accept_answer(id, ours.peer_id, &handshake)?;
-                let way = Way { utp: false, encrypted };
+                let way = Way { utp, encrypted };
                 return Ok(Greeted {
                     stream: stream.maybe_encrypted(ciphers),
                     addr,
@@ -123,16 +137,10 @@ pub async fn dial(
             Ok(Err(e)) => failure = self::failure(&e),
             Err(_) => failure = DialFailure::TimedOut,
         }
+        // Who wants no TCP may take the call and hang up: the other transport comes first now.
+        way = Some(Way { utp: !utp, encrypted });
     }
     Err(failure)
-}
-
-async fn connect(addr: SocketAddr) -> Result<PeerStream, DialFailure> {
-    let socket = timeout(CONNECT_DEADLINE, TcpStream::connect(addr))
-        .await
-        .map_err(|_| DialFailure::TimedOut)?
-        .map_err(|e| failure(&e))?;
-    PeerStream::tcp(socket).map_err(|e| failure(&e))
 }
 
 /// What the peer answers to our handshake, and the ciphers of what follows.

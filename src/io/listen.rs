@@ -60,6 +60,11 @@ impl Listeners {
     pub fn port(&self) -> u16 {
         self.port
     }
+
+    /// The same port, deaf to TCP: callers come another way ([`Registry::arrivals`]).
+    pub fn without_tcp(self) -> Listeners {
+        Listeners { sockets: Vec::new(), port: self.port }
+    }
 }
 
 fn bind_both(port: u16) -> io::Result<Listeners> {

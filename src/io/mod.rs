@@ -2,6 +2,7 @@
 
 pub mod announce;
 pub mod check;
+pub mod connect;
 pub mod dht_task;
 pub mod dial;
 pub mod disk;
@@ -22,6 +23,8 @@ pub mod scrape;
 pub mod stream;
 pub mod take_up;
 pub mod tracker_task;
+pub mod udp_socket;
 pub mod udp_task;
 pub mod udp_tracker;
+pub mod utp;
 pub mod web_seed;

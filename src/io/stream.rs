@@ -10,14 +10,20 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use super::rc4_stream::Rc4Stream;
+use super::utp::UtpStream;
 use crate::base::compact::canonical;
 use crate::proto::mse::Ciphers;
 
 /// A connected stream.
 #[derive(Debug)]
 pub enum PeerStream {
+<<<<<<< HEAD
     /// Shared with the disk thread that sends blocks to it.
     Tcp(Arc<TcpStream>),
+=======
+    Tcp(TcpStream),
+    Utp(UtpStream),
+>>>>>>> 274c396 (uTP beside TCP: the process's UDP port in batches, streams, a race at each dial, --transport; interoperation and measurement)
     /// The payload of another stream, encrypted.
     Rc4(Box<Rc4Stream>),
 }
@@ -52,6 +58,7 @@ impl PeerStream {
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         match self {
             PeerStream::Tcp(socket) => socket.peer_addr().map(canonical),
+            PeerStream::Utp(stream) => Ok(stream.peer_addr()),
             PeerStream::Rc4(stream) => stream.inner.peer_addr(),
         }
     }
@@ -84,6 +91,7 @@ impl PeerStream {
                 let ready = socket.ready(interest).await?;
                 Ok((ready.is_readable() || ready.is_read_closed(), ready.is_writable() || ready.is_write_closed()))
             }
+            PeerStream::Utp(stream) => Ok(stream.ready(writing).await),
             PeerStream::Rc4(stream) => Box::pin(stream.inner.ready(writing)).await,
         }
     }
@@ -94,7 +102,12 @@ impl PeerStream {
     /// `WouldBlock` if nothing is there, else the socket's.
     pub fn try_read_vectored(&mut self, slices: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         match self {
+<<<<<<< HEAD
             PeerStream::Tcp(socket) => read_tcp(socket, slices),
+=======
+            PeerStream::Tcp(socket) => socket.try_read_vectored(slices),
+            PeerStream::Utp(stream) => stream.try_read_vectored(slices),
+>>>>>>> 274c396 (uTP beside TCP: the process's UDP port in batches, streams, a race at each dial, --transport; interoperation and measurement)
             PeerStream::Rc4(stream) => stream.try_read_vectored(slices),
         }
     }
@@ -106,6 +119,7 @@ impl PeerStream {
     pub fn try_write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
             PeerStream::Tcp(socket) => socket.try_write_vectored(slices),
+            PeerStream::Utp(stream) => stream.try_write_vectored(slices),
             PeerStream::Rc4(stream) => stream.try_write_vectored(slices),
         }
     }

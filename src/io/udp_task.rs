@@ -1,123 +1,166 @@
-//! The UDP sockets of the process: one a family, on one port where that can be had.
+//! The task that owns the process's UDP port: datagrams of the DHT go to the DHT, packets of uTP to its machine, and
+//! what the machine wants sent goes out in batches.
+//!
+//! It ends when every handle is gone.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
 
-/// A longer datagram is cut; nothing that we speak sends one.
-pub const MAX_DATAGRAM: usize = 4096;
+use super::udp_socket::{ReceiveBuffers, UdpPair};
+use super::utp::{Endpoint, UtpHandle};
+use crate::proto::utp::packet::looks_like_utp;
+use crate::proto::utp::socket::Transmit;
 
-#[derive(Debug)]
-pub struct UdpPair {
-    v4: Option<UdpSocket>,
-    v6: Option<UdpSocket>,
+/// A datagram and its sender.
+pub type Datagram = (SocketAddr, Vec<u8>);
+
+/// Datagrams that wait for the DHT; more are dropped, as the network would.
+const DHT_QUEUE: usize = 512;
+/// Batches that are sent before the next look at what has come.
+const SEND_TURN: usize = 16;
+/// After an error of the socket.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// The way to the port; cloned freely.
+#[derive(Clone, Debug)]
+pub struct UdpPort {
+    shared: Arc<Shared>,
+    utp: Arc<Endpoint>,
+    alive: mpsc::Sender<()>,
 }
 
-impl UdpPair {
-    /// Binds both families at `ips` (one address a family at most) to `port`, or to any free port where that is taken
-    /// or 0. A family that the system has no sockets for is left out.
+#[derive(Debug)]
+struct Shared {
+    sockets: UdpPair,
+    dht: Mutex<Option<mpsc::Sender<Datagram>>>,
+}
+
+impl UdpPort {
+    /// Binds both families at `ips` to `port`, or any other where that is taken, and starts the task. To be called within
+    /// a tokio runtime.
     ///
     /// # Errors
-    /// That of the last attempt, if neither family could be bound.
-    pub fn bind(ips: &[IpAddr], port: u16) -> io::Result<UdpPair> {
-        let mut pair = UdpPair { v4: None, v6: None };
-        let mut error = io::Error::from(io::ErrorKind::AddrNotAvailable);
-        for &ip in ips {
-            let wanted = pair.port().unwrap_or(port);
-            match bind(SocketAddr::new(ip, wanted)).or_else(|_| bind(SocketAddr::new(ip, 0))) {
-                Ok(socket) if ip.is_ipv4() => pair.v4 = Some(socket),
-                Ok(socket) => pair.v6 = Some(socket),
-                Err(failed) => error = failed,
-            }
-        }
-        if pair.v4.is_none() && pair.v6.is_none() { Err(error) } else { Ok(pair) }
+    /// Only if not one socket could be bound.
+    pub fn open(ips: &[IpAddr], port: u16) -> io::Result<UdpPort> {
+        let sockets = UdpPair::bind(ips, port)?;
+        let shared = Arc::new(Shared { sockets, dht: Mutex::default() });
+        let utp = Arc::new(Endpoint::new(Instant::now()));
+        let (alive, ended) = mpsc::channel(1);
+        let task = UdpTask { shared: shared.clone(), utp: utp.clone(), stuck: None, batch: Vec::new() };
+        tokio::spawn(task.run(ended));
+        Ok(UdpPort { shared, utp, alive })
     }
 
-    /// Every address of this machine.
-    pub const ANY: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
+    pub fn port(&self) -> u16 {
+        self.shared.sockets.port().unwrap_or(0)
+    }
 
     pub fn has_v4(&self) -> bool {
-        self.v4.is_some()
+        self.shared.sockets.has_v4()
     }
 
     pub fn has_v6(&self) -> bool {
-        self.v6.is_some()
+        self.shared.sockets.has_v6()
     }
 
-    /// The port of the IPv4 socket, or of the only one.
-    pub fn port(&self) -> Option<u16> {
-        let socket = self.v4.as_ref().or(self.v6.as_ref())?;
-        Some(socket.local_addr().ok()?.port())
-    }
-
-    /// Waits for a datagram on either socket.
-    ///
-    /// # Errors
-    /// What the system says of the socket; the next call may work again.
-    pub async fn recv(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        match (&self.v4, &self.v6) {
-            (Some(v4), Some(v6)) => {
-                let on_v6 = tokio::select! {
-                    ready = v4.readable() => ready.map(|()| false)?,
-                    ready = v6.readable() => ready.map(|()| true)?,
-                };
-                if on_v6 { v6.try_recv_from(buffer) } else { v4.try_recv_from(buffer) }
-            }
-            (Some(only), None) | (None, Some(only)) => only.recv_from(buffer).await,
-            (None, None) => std::future::pending().await,
-        }
-    }
-
-    /// Another datagram, if one is there already.
-    pub fn try_recv(&self, buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
-        let sockets = [&self.v4, &self.v6].into_iter().flatten();
-        sockets.map(|socket| socket.try_recv_from(buffer)).find_map(Result::ok)
-    }
-
-    /// Sends at once or not at all: a datagram that finds no room or no route is as lost as one on its way.
+    /// Sends one datagram at once or not at all.
     pub fn send(&self, to: SocketAddr, bytes: &[u8]) {
-        let socket = if to.is_ipv4() { &self.v4 } else { &self.v6 };
-        if let Some(socket) = socket
-            // Not through the runtime: it takes a fresh socket for blocked until it has first waited for it.
-            && let Err(error) = SockRef::from(socket).send_to(bytes, &to.into())
-        {
-            tracing::trace!(%to, %error, "datagram not sent");
+        self.shared.sockets.send(to, bytes);
+    }
+
+    /// Hands the DHT's datagrams to the caller from now on.
+    pub fn dht_datagrams(&self) -> mpsc::Receiver<Datagram> {
+        let (sender, receiver) = mpsc::channel(DHT_QUEUE);
+        *self.shared.dht.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        receiver
+    }
+
+    /// The uTP connections of this port.
+    pub fn utp(&self) -> UtpHandle {
+        let families = (self.has_v4(), self.has_v6());
+        UtpHandle::new(self.utp.clone(), families, self.alive.clone())
+    }
+}
+
+struct UdpTask {
+    shared: Arc<Shared>,
+    utp: Arc<Endpoint>,
+    /// A batch that found no room in the kernel.
+    stuck: Option<Transmit>,
+    batch: Vec<u8>,
+}
+
+impl UdpTask {
+    async fn run(mut self, mut ended: mpsc::Receiver<()>) {
+        let shared = self.shared.clone();
+        let mut buffers = ReceiveBuffers::default();
+        loop {
+            let more = self.transmit();
+            let wake = if more { Some(Instant::now()) } else { self.utp.poll_timeout() };
+            let stuck = self.stuck;
+            tokio::select! {
+                ready = shared.sockets.readable() => {
+                    let received = ready.and_then(|()| {
+                        shared.sockets.receive(&mut buffers, |buffers| self.on_datagrams(buffers))
+                    });
+                    if let Err(error) = received {
+                        tracing::debug!(%error, "UDP socket");
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                }
+                () = self.utp.kicked() => {}
+                _ = writable(&shared.sockets, stuck), if stuck.is_some() => {}
+                () = sleep_until(wake) => self.utp.handle_timeout(Instant::now()),
+                _ = ended.recv() => return,
+            }
         }
     }
-}
 
-fn bind(addr: SocketAddr) -> io::Result<UdpSocket> {
-    let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
-    if addr.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    socket.set_nonblocking(true)?;
-    socket.bind(&addr.into())?;
-    UdpSocket::from_std(socket.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn the_very_first_datagram_of_a_fresh_socket_goes_out() {
-        let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST)];
-        let (a, b) = (UdpPair::bind(&loopback, 0).unwrap(), UdpPair::bind(&loopback, 0).unwrap());
-        a.send(SocketAddr::new(loopback[0], b.port().unwrap()), b"first");
-        let mut buffer = [0; MAX_DATAGRAM];
-        let received = tokio::time::timeout(std::time::Duration::from_secs(10), b.recv(&mut buffer)).await;
-        let (len, from) = received.expect("it was sent").unwrap();
-        assert_eq!((&buffer[..len], from.port()), (b"first".as_slice(), a.port().unwrap()));
+    fn on_datagrams(&self, buffers: &ReceiveBuffers) {
+        self.utp.handle(Instant::now(), buffers.datagrams().filter(|(_, datagram)| looks_like_utp(datagram)));
+        let mut others = buffers.datagrams().filter(|(_, datagram)| !looks_like_utp(datagram)).peekable();
+        if others.peek().is_none() {
+            return;
+        }
+        if let Some(dht) = &*self.shared.dht.lock().unwrap_or_else(PoisonError::into_inner) {
+            for (from, datagram) in others {
+                let _ = dht.try_send((from, datagram.to_vec())); // a full queue drops, as the network would
+            }
+        }
     }
 
-    #[tokio::test]
-    async fn a_port_that_is_taken_gives_way_to_another() {
-        let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST)];
-        let first = UdpPair::bind(&loopback, 0).unwrap();
-        let second = UdpPair::bind(&loopback, first.port().unwrap()).unwrap();
-        assert_ne!(first.port(), second.port());
+    /// Sends what is to be sent; true if there is more.
+    fn transmit(&mut self) -> bool {
+        let segments = self.shared.sockets.segments();
+        for _ in 0..SEND_TURN {
+            let next = match self.stuck.take() {
+                Some(stuck) => Some(stuck),
+                None => self.utp.poll_transmit(Instant::now(), segments, &mut self.batch),
+            };
+            let Some(transmit) = next else { return false };
+            if self.shared.sockets.try_send(transmit.to, transmit.segment, &self.batch).is_err() {
+                self.stuck = Some(transmit);
+                return false;
+            }
+        }
+        true
+    }
+}
+
+async fn writable(sockets: &UdpPair, stuck: Option<Transmit>) -> io::Result<()> {
+    match stuck {
+        Some(transmit) => sockets.writable(transmit.to).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
     }
 }

@@ -5,5 +5,6 @@ pub mod ext;
 pub mod mse;
 pub mod session;
 pub mod tracker;
+pub mod utp;
 pub mod web_seed;
 pub mod wire;

@@ -1,6 +1,6 @@
-"""A libtorrent session with one torrent: libtorrent_peer.py SOURCE SAVE_PATH PORT [ENCRYPTION]. Runs until it is killed.
+"""A libtorrent session with one torrent: libtorrent_peer.py SOURCE SAVE_PATH PORT [SPEAKS]. Runs until it is killed.
 
-ENCRYPTION: any, or what alone may follow an encrypted handshake, plaintext or rc4; then nothing else is spoken.
+SPEAKS: any; or what alone may follow an encrypted handshake, plaintext or rc4; or utp. Then nothing else is spoken.
 """
 import sys
 import time
@@ -8,7 +8,7 @@ import time
 import libtorrent
 
 source, save_path, port = sys.argv[1:4]
-encryption = sys.argv[4] if len(sys.argv) > 4 else "any"
+speaks = sys.argv[4] if len(sys.argv) > 4 else "any"
 session = libtorrent.session({
     "listen_interfaces": f"127.0.0.1:{port}",
     "enable_dht": False,
@@ -18,8 +18,10 @@ session = libtorrent.session({
     "allow_multiple_connections_per_ip": True,
     "alert_mask": libtorrent.alert.category_t.error_notification | libtorrent.alert.category_t.status_notification,
 })
-if encryption != "any":
-    level = libtorrent.enc_level.pe_rc4 if encryption == "rc4" else libtorrent.enc_level.pe_plaintext
+if speaks == "utp":
+    session.apply_settings({"enable_outgoing_tcp": False, "enable_incoming_tcp": False})
+elif speaks != "any":
+    level = libtorrent.enc_level.pe_rc4 if speaks == "rc4" else libtorrent.enc_level.pe_plaintext
     session.apply_settings({
         "out_enc_policy": int(libtorrent.enc_policy.pe_forced),
         "in_enc_policy": int(libtorrent.enc_policy.pe_forced),

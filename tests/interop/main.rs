@@ -97,7 +97,7 @@ fn rows() -> Vec<Row> {
             });
         }
     }
-    for peer in Peer::ENCRYPTED {
+    for peer in Peer::ENCRYPTED.into_iter().chain(Peer::UTP) {
         rows.push(Row {
             name: format!("get from {}", peer.name()),
             needs: peer.programs(),

@@ -22,6 +22,10 @@ pub enum Peer {
     LibtorrentRc4,
     QBittorrentEncrypted,
     TransmissionEncrypted,
+    /// Speak uTP and no TCP.
+    LibtorrentUtp,
+    QBittorrentUtp,
+    TransmissionUtp,
 }
 
 impl Peer {
@@ -30,6 +34,9 @@ impl Peer {
     /// Those that refuse a plain handshake.
     pub const ENCRYPTED: [Peer; 4] =
         [Peer::LibtorrentObfuscated, Peer::LibtorrentRc4, Peer::QBittorrentEncrypted, Peer::TransmissionEncrypted];
+
+    /// Those that TCP does not reach.
+    pub const UTP: [Peer; 3] = [Peer::LibtorrentUtp, Peer::QBittorrentUtp, Peer::TransmissionUtp];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -42,16 +49,21 @@ impl Peer {
             Peer::LibtorrentRc4 => "libtorrent with encryption",
             Peer::QBittorrentEncrypted => "qBittorrent with encryption",
             Peer::TransmissionEncrypted => "transmission with encryption",
+            Peer::LibtorrentUtp => "libtorrent over uTP",
+            Peer::QBittorrentUtp => "qBittorrent over uTP",
+            Peer::TransmissionUtp => "transmission over uTP",
         }
     }
 
     pub fn programs(self) -> Vec<&'static str> {
         match self {
             Peer::Aria2 => vec!["aria2c"],
-            Peer::Libtorrent | Peer::LibtorrentObfuscated | Peer::LibtorrentRc4 => vec!["python3-libtorrent"],
-            Peer::QBittorrent | Peer::QBittorrentEncrypted => vec!["qbittorrent-nox"],
+            Peer::Libtorrent | Peer::LibtorrentObfuscated | Peer::LibtorrentRc4 | Peer::LibtorrentUtp => {
+                vec!["python3-libtorrent"]
+            }
+            Peer::QBittorrent | Peer::QBittorrentEncrypted | Peer::QBittorrentUtp => vec!["qbittorrent-nox"],
             Peer::RTorrent => vec!["rtorrent"],
-            Peer::Transmission | Peer::TransmissionEncrypted => vec!["transmission-cli"],
+            Peer::Transmission | Peer::TransmissionEncrypted | Peer::TransmissionUtp => vec!["transmission-cli"],
         }
     }
 
@@ -73,15 +85,12 @@ impl Peer {
 
     /// True if it has to be called: transmission never calls addresses in 127.0.0.0/8.
     pub fn waits_for_calls(self) -> bool {
-        matches!(self, Peer::Transmission | Peer::TransmissionEncrypted)
+        matches!(self, Peer::Transmission | Peer::TransmissionEncrypted | Peer::TransmissionUtp)
     }
 
     /// What it is given to download: transmission makes no empty files.
     pub fn content(self) -> Content {
-        match self {
-            Peer::Transmission | Peer::TransmissionEncrypted => Content::tree().without_empty_files(),
-            _ => Content::tree(),
-        }
+        if self.waits_for_calls() { Content::tree().without_empty_files() } else { Content::tree() }
     }
 
     /// Downloads `source` into `folder/theirs`, listening on `port`.
@@ -101,11 +110,14 @@ impl Peer {
             Peer::Libtorrent => libtorrent(source, data, port, "any"),
             Peer::LibtorrentObfuscated => libtorrent(source, data, port, "plaintext"),
             Peer::LibtorrentRc4 => libtorrent(source, data, port, "rc4"),
-            Peer::QBittorrent => qbittorrent(folder, source, data, port, 0),
-            Peer::QBittorrentEncrypted => qbittorrent(folder, source, data, port, 1),
+            Peer::QBittorrent => qbittorrent(folder, source, data, port, 0, "Both"),
+            Peer::QBittorrentEncrypted => qbittorrent(folder, source, data, port, 1, "Both"),
+            Peer::QBittorrentUtp => qbittorrent(folder, source, data, port, 0, "UTP"),
+            Peer::LibtorrentUtp => libtorrent(source, data, port, "utp"),
+            Peer::TransmissionUtp => transmission(folder, source, data, port, "-et", true),
             Peer::RTorrent => rtorrent(folder, source, data, port),
-            Peer::Transmission => transmission(folder, source, data, port, "-et"),
-            Peer::TransmissionEncrypted => transmission(folder, source, data, port, "-er"),
+            Peer::Transmission => transmission(folder, source, data, port, "-et", false),
+            Peer::TransmissionEncrypted => transmission(folder, source, data, port, "-er", false),
         };
         Running::start(folder, self.name(), &mut command)
     }
@@ -130,23 +142,24 @@ fn aria2(source: &str, data: &Path, port: u16) -> Command {
     command
 }
 
-/// `encryption`: any, or what alone may follow an encrypted handshake.
-fn libtorrent(source: &str, data: &Path, port: u16, encryption: &str) -> Command {
+/// `speaks`: any, or what alone may follow an encrypted handshake, or utp.
+fn libtorrent(source: &str, data: &Path, port: u16, speaks: &str) -> Command {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/libtorrent_peer.py");
     let mut command = Command::new("/usr/bin/python3");
-    command.arg(script).arg(source).arg(data).arg(port.to_string()).arg(encryption);
+    command.arg(script).arg(source).arg(data).arg(port.to_string()).arg(speaks);
     command
 }
 
-/// `encryption`: 0 allows it, 1 requires it.
-fn qbittorrent(folder: &Path, source: &str, data: &Path, port: u16, encryption: u8) -> Command {
+/// `encryption`: 0 allows it, 1 requires it. `protocol`: Both, TCP or UTP.
+fn qbittorrent(folder: &Path, source: &str, data: &Path, port: u16, encryption: u8, protocol: &str) -> Command {
     let profile = folder.join("qbittorrent");
     let config = profile.join("qBittorrent/config");
     fs::create_dir_all(&config).expect("make the profile");
     let settings = format!(
         "[LegalNotice]\nAccepted=true\n\n[BitTorrent]\nSession\\Port={port}\nSession\\DHTEnabled=false\n\
          Session\\LSDEnabled=false\nSession\\PeXEnabled=false\nSession\\DefaultSavePath={}\n\
-         Session\\MultiConnectionsPerIp=true\nSession\\Encryption={encryption}\n\n[Preferences]\nWebUI\\LocalHostAuth=false\n",
+         Session\\MultiConnectionsPerIp=true\nSession\\Encryption={encryption}\n\
+         Session\\BTProtocol={protocol}\n\n[Preferences]\nWebUI\\LocalHostAuth=false\n",
         data.display()
     );
     fs::write(config.join("qBittorrent.conf"), settings).expect("write the profile");
@@ -174,11 +187,15 @@ fn rtorrent(folder: &Path, source: &str, data: &Path, port: u16) -> Command {
     command
 }
 
-/// `encryption`: -et tolerates it, -er requires it.
-fn transmission(folder: &Path, source: &str, data: &Path, port: u16, encryption: &str) -> Command {
+/// `encryption`: -et tolerates it, -er requires it. `utp`: that alone, or TCP alone.
+fn transmission(folder: &Path, source: &str, data: &Path, port: u16, encryption: &str, utp: bool) -> Command {
     let config = folder.join("transmission");
     fs::create_dir_all(&config).expect("make the configuration");
-    let settings = "{\"dht-enabled\": false, \"lpd-enabled\": false, \"pex-enabled\": false, \"utp-enabled\": false}";
+    let tcp = !utp;
+    let settings = format!(
+        "{{\"dht-enabled\": false, \"lpd-enabled\": false, \"pex-enabled\": false, \"utp-enabled\": {utp}, \
+         \"tcp-enabled\": {tcp}}}"
+    );
     fs::write(config.join("settings.json"), settings).expect("write the settings");
     let mut command = Command::new("transmission-cli");
     command.arg("-g").arg(config).arg("-w").arg(data).args(["-p", &port.to_string(), "-M", "-v", encryption, source]);

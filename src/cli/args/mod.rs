@@ -21,7 +21,7 @@ use examples::{COMPLETIONS, CONFIG, DOCTOR, GET, INFO, LS, MAN, RM, ROOT, SCHEMA
 pub use get::{
     Allocation, BatchArgs, Check, ChoiceArgs, GetArgs, HookArgs, LimitArgs, LookArgs, SeedGoalArgs, TargetArgs,
 };
-pub use network::{EncryptionChoice, NetworkArgs};
+pub use network::{EncryptionChoice, NetworkArgs, TransportChoice};
 pub use output::{ColorWhen, OutputArgs, ProgressStyle, StateArgs};
 
 /// A BitTorrent downloader: magnet links and torrents to verified files

@@ -66,10 +66,21 @@ pub struct NetworkArgs {
     /// Do not fetch from the web seeds that a torrent names
     #[arg(long, env = "RTORRENT_CLI_NO_WEB_SEEDS", hide_env = true, value_parser = BoolishValueParser::new())]
     pub no_web_seeds: bool,
+    /// Reach peers over: auto (TCP and uTP, whichever connects first), tcp, utp
+    #[arg(long, value_name = "HOW", value_enum, default_value = "auto", hide_possible_values = true)]
+    #[arg(env = "RTORRENT_CLI_TRANSPORT", hide_env = true)]
+    pub transport: TransportChoice,
     /// Encrypt connections to peers: auto (with those that want it), require (all), off
     #[arg(long, value_name = "HOW", value_enum, default_value = "auto", hide_possible_values = true)]
     #[arg(env = "RTORRENT_CLI_ENCRYPTION", hide_env = true)]
     pub encryption: EncryptionChoice,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum TransportChoice {
+    Auto,
+    Tcp,
+    Utp,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]

@@ -1,9 +1,9 @@
-//! The task that owns the sockets and both nodes: datagrams in and out, searches that are repeated ([`Repeat`]), events
+//! The task that owns both nodes: datagrams in and out, searches that are repeated ([`Repeat`]), events
 //! handed to whom they concern.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rand::rngs::StdRng;
 use tokio::sync::{mpsc, watch};
@@ -13,7 +13,7 @@ use super::table_file::TableFile;
 use super::{Command, DhtConfig, DhtStatus, WELL_KNOWN};
 use crate::base::id::InfoHashV1;
 use crate::io::resolve::Resolver;
-use crate::io::udp_task::{MAX_DATAGRAM, UdpPair};
+use crate::io::udp_task::{Datagram, UdpPort};
 use crate::proto::dht::bootstrap::{Bootstrap, Entry};
 use crate::proto::dht::dual::{Dual, DualEvent};
 use crate::proto::dht::lookup::Announce;
@@ -34,7 +34,8 @@ struct Search {
 
 pub(super) struct DhtTask {
     dht: Dual,
-    sockets: UdpPair,
+    udp: UdpPort,
+    datagrams: mpsc::Receiver<Datagram>,
     rng: StdRng,
     commands: mpsc::UnboundedReceiver<Command>,
     status: watch::Sender<DhtStatus>,
@@ -51,7 +52,7 @@ impl DhtTask {
     pub(super) fn new(
         config: DhtConfig,
         resolver: Resolver,
-        sockets: UdpPair,
+        udp: UdpPort,
         commands: mpsc::UnboundedReceiver<Command>,
         status: watch::Sender<DhtStatus>,
     ) -> DhtTask {
@@ -59,13 +60,14 @@ impl DhtTask {
         let mut rng: StdRng = rand::make_rng();
         let table_file = config.table_file.map(|path| TableFile::new(path, now));
         let saved = table_file.as_ref().and_then(TableFile::read);
-        let has = |family: &Family| if *family == Family::V4 { sockets.has_v4() } else { sockets.has_v6() };
+        let has = |family: &Family| if *family == Family::V4 { udp.has_v4() } else { udp.has_v6() };
         let families: Vec<Family> = [Family::V4, Family::V6].into_iter().filter(has).collect();
         let mut dht = Dual::new(now, &families, saved.as_deref(), &mut rng);
         dht.set_read_only(config.read_only);
         let mut task = DhtTask {
             dht,
-            sockets,
+            datagrams: udp.dht_datagrams(),
+            udp,
             rng,
             commands,
             status,
@@ -80,16 +82,11 @@ impl DhtTask {
     }
 
     pub(super) async fn run(mut self) {
-        let mut buffer = vec![0; MAX_DATAGRAM];
         loop {
             self.flush();
             let wake = self.next_time();
             tokio::select! {
-                received = self.sockets.recv(&mut buffer) => match received {
-                    Ok((len, from)) => self.on_datagrams(&mut buffer, len, from),
-                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                    Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-                },
+                Some(datagram) = self.datagrams.recv() => self.on_datagrams(datagram),
                 command = self.commands.recv() => match command {
                     Some(Command::Shutdown(done)) => {
                         self.save();
@@ -105,11 +102,11 @@ impl DhtTask {
         }
     }
 
-    fn on_datagrams(&mut self, buffer: &mut [u8], len: usize, from: SocketAddr) {
-        self.dht.handle_packet(Instant::now(), from, &buffer[..len]);
+    fn on_datagrams(&mut self, (from, bytes): Datagram) {
+        self.dht.handle_packet(Instant::now(), from, &bytes);
         for _ in 0..Self::BATCH {
-            let Some((len, from)) = self.sockets.try_recv(buffer) else { return };
-            self.dht.handle_packet(Instant::now(), from, &buffer[..len]);
+            let Ok((from, bytes)) = self.datagrams.try_recv() else { return };
+            self.dht.handle_packet(Instant::now(), from, &bytes);
         }
     }
 
@@ -183,7 +180,7 @@ impl DhtTask {
         let now = Instant::now();
         loop {
             while let Some((to, bytes)) = self.dht.poll_transmit() {
-                self.sockets.send(to, &bytes);
+                self.udp.send(to, &bytes);
             }
             let Some(event) = self.dht.poll_event() else { break };
             self.on_event(now, event);

@@ -1,10 +1,13 @@
+use std::net::IpAddr;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 use super::*;
 use crate::base::id::InfoHashV1;
 use crate::io::listen::{self, Listeners, Registry};
+use crate::io::udp_task::UdpPort;
 use crate::proto::wire::Reserved;
 
 const ID: InfoHashV1 = InfoHashV1([7; 20]);
@@ -128,5 +131,35 @@ async fn what_follows_the_handshake_in_the_first_payload_is_handed_on() {
         more.resize(14, 0);
         greeted.stream.read_exact(&mut more[got..]).await.unwrap();
         assert_eq!(more, b"and more of it");
+    }
+}
+
+#[tokio::test]
+async fn who_hangs_up_on_tcp_is_tried_over_utp() {
+    let loopback = [IpAddr::from([127, 0, 0, 1])];
+    let (listener, theirs) = loop {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let theirs = UdpPort::open(&loopback, port).unwrap();
+        if theirs.port() == port {
+            break (listener, theirs);
+        }
+    };
+    let addr = listener.local_addr().unwrap();
+    tokio::spawn(async move { while listener.accept().await.is_ok() {} });
+    for encryption in [Encryption::Auto, Encryption::Require, Encryption::Off] {
+        let (registry, _, mut calls) = serve(encryption);
+        theirs.utp().accept(registry.arrivals());
+        let answer = tokio::spawn(async move {
+            let mut greeted = calls.recv().await.unwrap();
+            greeted.stream.write_all(&handshake(2).encode()).await.unwrap();
+            (greeted.way, greeted.stream)
+        });
+        let ours = UdpPort::open(&loopback, 0).unwrap();
+        let dialler = Dialler { utp: Some(ours.utp()), ..dialler(encryption) };
+        let greeted = dial(addr, TorrentId::from_v1(ID), handshake(1), &dialler, None).await.unwrap();
+        assert!(greeted.way.utp, "{encryption:?}");
+        assert_eq!(greeted.way, answer.await.unwrap().0);
+        assert_eq!(greeted.handshake, handshake(2));
     }
 }

@@ -1,0 +1,258 @@
+//! The UDP sockets of the process: one a family, on one port where that can be had; datagrams by the batch.
+//!
+//! Where the kernel can, one call sends or receives many datagrams of one length (UDP_SEGMENT and GRO on Linux, the like
+//! on Windows); elsewhere the same calls move one at a time. Datagrams are never fragmented: the paths' sizes are found
+//! by those who send.
+
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
+
+/// What a batch of datagrams may hold.
+const BATCH_LEN: usize = 64 * 1024;
+/// Batches that one call receives.
+const BATCHES: usize = 8;
+/// What the kernel is asked to hold for us, as far as it may.
+const KERNEL_BUFFER: usize = 4 << 20;
+
+#[derive(Debug)]
+pub struct UdpPair {
+    v4: Option<Half>,
+    v6: Option<Half>,
+}
+
+#[derive(Debug)]
+struct Half {
+    socket: UdpSocket,
+    state: UdpSocketState,
+}
+
+/// Memory to receive into.
+pub struct ReceiveBuffers {
+    bytes: Vec<u8>,
+    metas: [RecvMeta; BATCHES],
+    count: usize,
+}
+
+impl Default for ReceiveBuffers {
+    fn default() -> Self {
+        ReceiveBuffers { bytes: vec![0; BATCHES * BATCH_LEN], metas: [RecvMeta::default(); BATCHES], count: 0 }
+    }
+}
+
+impl ReceiveBuffers {
+    /// The datagrams that the last call brought, with their senders.
+    pub fn datagrams(&self) -> impl Iterator<Item = (SocketAddr, &[u8])> {
+        let batches = self.bytes.chunks(BATCH_LEN).zip(&self.metas).take(self.count);
+        batches.flat_map(|(bytes, meta)| bytes[..meta.len].chunks(meta.stride.max(1)).map(|part| (meta.addr, part)))
+    }
+}
+
+impl UdpPair {
+    /// Every address of this machine.
+    pub const ANY: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
+
+    /// Binds both families at `ips` (one address a family at most) to `port`, or to any free port where that is taken
+    /// or 0. A family that the system has no sockets for is left out.
+    ///
+    /// # Errors
+    /// That of the last attempt, if neither family could be bound.
+    pub fn bind(ips: &[IpAddr], port: u16) -> io::Result<UdpPair> {
+        let mut pair = UdpPair { v4: None, v6: None };
+        let mut error = io::Error::from(io::ErrorKind::AddrNotAvailable);
+        for &ip in ips {
+            let wanted = pair.port().unwrap_or(port);
+            match Half::bind(SocketAddr::new(ip, wanted)).or_else(|_| Half::bind(SocketAddr::new(ip, 0))) {
+                Ok(half) if ip.is_ipv4() => pair.v4 = Some(half),
+                Ok(half) => pair.v6 = Some(half),
+                Err(failed) => error = failed,
+            }
+        }
+        if pair.v4.is_none() && pair.v6.is_none() { Err(error) } else { Ok(pair) }
+    }
+
+    pub fn has_v4(&self) -> bool {
+        self.v4.is_some()
+    }
+
+    pub fn has_v6(&self) -> bool {
+        self.v6.is_some()
+    }
+
+    /// There is a socket that can reach `addr`.
+    pub fn serves(&self, addr: SocketAddr) -> bool {
+        self.half(addr).is_some()
+    }
+
+    fn half(&self, to: SocketAddr) -> Option<&Half> {
+        if to.is_ipv4() { self.v4.as_ref() } else { self.v6.as_ref() }
+    }
+
+    fn halves(&self) -> impl Iterator<Item = &Half> {
+        [&self.v4, &self.v6].into_iter().flatten()
+    }
+
+    /// The port of the IPv4 socket, or of the only one.
+    pub fn port(&self) -> Option<u16> {
+        Some(self.halves().next()?.socket.local_addr().ok()?.port())
+    }
+
+    /// How many datagrams one call sends at most.
+    pub fn segments(&self) -> usize {
+        self.halves().map(|half| half.state.max_gso_segments()).min().unwrap_or(1)
+    }
+
+    /// Waits until there is something to receive.
+    ///
+    /// # Errors
+    /// What the system says of the socket; the next call may work again.
+    pub async fn readable(&self) -> io::Result<()> {
+        match (&self.v4, &self.v6) {
+            (Some(v4), Some(v6)) => tokio::select! {
+                ready = v4.socket.readable() => ready,
+                ready = v6.socket.readable() => ready,
+            },
+            (Some(only), None) | (None, Some(only)) => only.socket.readable().await,
+            (None, None) => std::future::pending().await,
+        }
+    }
+
+    /// Receives what is there, of each family in turn: calls `take` with what came, as often as something did.
+    ///
+    /// # Errors
+    /// What the system says of a socket, nothing being there aside.
+    pub fn receive(&self, buffers: &mut ReceiveBuffers, mut take: impl FnMut(&ReceiveBuffers)) -> io::Result<()> {
+        for half in self.halves() {
+            match half.receive(buffers) {
+                Ok(()) => take(buffers),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until there may be room to send to the family of `to`.
+    ///
+    /// # Errors
+    /// What the system says of the socket.
+    pub async fn writable(&self, to: SocketAddr) -> io::Result<()> {
+        match self.half(to) {
+            Some(half) => half.socket.writable().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Sends datagrams of `segment` bytes, only the last may be shorter. What finds no route is as lost as one on its way.
+    ///
+    /// # Errors
+    /// `WouldBlock` if there is no room: nothing was sent.
+    pub fn try_send(&self, to: SocketAddr, segment: usize, bytes: &[u8]) -> io::Result<()> {
+        let Some(Half { socket, state }) = self.half(to) else { return Ok(()) };
+        let segment_size = (segment < bytes.len()).then_some(segment);
+        let transmit = quinn_udp::Transmit { destination: to, ecn: None, contents: bytes, segment_size, src_ip: None };
+        match socket.try_io(Interest::WRITABLE, || state.try_send(UdpSockRef::from(socket), &transmit)) {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                tracing::trace!(%to, %error, "datagrams not sent");
+                Ok(())
+            }
+            sent => sent,
+        }
+    }
+
+    /// Sends one datagram at once or not at all.
+    pub fn send(&self, to: SocketAddr, bytes: &[u8]) {
+        let Some(Half { socket, .. }) = self.half(to) else { return };
+        // Not through the runtime: it takes a fresh socket for blocked until it has first waited for it.
+        if let Err(error) = socket2::SockRef::from(socket).send_to(bytes, &to.into()) {
+            tracing::trace!(%to, %error, "datagram not sent");
+        }
+    }
+}
+
+impl Half {
+    fn bind(addr: SocketAddr) -> io::Result<Half> {
+        let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
+        if addr.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        socket.set_nonblocking(true)?;
+        socket.bind(&addr.into())?;
+        let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
+        // A system that gives less makes it slower, not wrong.
+        let _ = socket.set_recv_buffer_size(KERNEL_BUFFER);
+        let _ = socket.set_send_buffer_size(KERNEL_BUFFER);
+        Ok(Half { socket: UdpSocket::from_std(socket.into())?, state })
+    }
+
+    fn receive(&self, buffers: &mut ReceiveBuffers) -> io::Result<()> {
+        let ReceiveBuffers { bytes, metas, count } = buffers;
+        *count = 0;
+        let mut slices = bytes.chunks_mut(BATCH_LEN).map(IoSliceMut::new);
+        let mut slices: [IoSliceMut<'_>; BATCHES] =
+            std::array::from_fn(|_| slices.next().expect("as many as there are batches"));
+        let Half { socket, state } = self;
+        let receive = || state.recv(UdpSockRef::from(socket), &mut slices, metas);
+        *count = socket.try_io(Interest::READABLE, receive)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair() -> (UdpPair, SocketAddr) {
+        let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let pair = UdpPair::bind(&[loopback], 0).unwrap();
+        let addr = SocketAddr::new(loopback, pair.port().unwrap());
+        (pair, addr)
+    }
+
+    /// Receives until so many bytes have come.
+    async fn receive(pair: &UdpPair, len: usize) -> Vec<(SocketAddr, Vec<u8>)> {
+        let mut buffers = ReceiveBuffers::default();
+        let mut all: Vec<(SocketAddr, Vec<u8>)> = Vec::new();
+        let receive = async {
+            while all.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() < len {
+                pair.readable().await.unwrap();
+                let take = |got: &ReceiveBuffers| all.extend(got.datagrams().map(|(from, part)| (from, part.to_vec())));
+                pair.receive(&mut buffers, take).unwrap();
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(10), receive).await.expect("it was sent");
+        all
+    }
+
+    #[tokio::test]
+    async fn the_very_first_datagram_of_a_fresh_socket_goes_out() {
+        let ((a, from), (b, to)) = (pair(), pair());
+        a.send(to, b"first");
+        assert_eq!(receive(&b, 5).await, [(from, b"first".to_vec())]);
+    }
+
+    #[tokio::test]
+    async fn a_batch_arrives_as_the_datagrams_that_it_is_made_of() {
+        let ((a, from), (b, to)) = (pair(), pair());
+        let segments = a.segments().min(10);
+        let bytes: Vec<u8> = (0..1200 * segments - 500).map(|n| (n / 7) as u8).collect();
+        a.writable(to).await.unwrap();
+        a.try_send(to, 1200, &bytes).unwrap();
+        let got = receive(&b, bytes.len()).await;
+        assert!(got.iter().all(|(sender, _)| *sender == from));
+        let parts: Vec<&[u8]> = got.iter().map(|(_, part)| part.as_slice()).collect();
+        assert_eq!(parts, bytes.chunks(1200).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn a_port_that_is_taken_gives_way_to_another() {
+        let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST)];
+        let first = UdpPair::bind(&loopback, 0).unwrap();
+        let second = UdpPair::bind(&loopback, first.port().unwrap()).unwrap();
+        assert_ne!(first.port(), second.port());
+    }
+}

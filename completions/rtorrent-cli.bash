@@ -62,7 +62,7 @@ _rtorrent__cli() {
 
     case "${cmd}" in
         rtorrent__cli)
-            opts="-d -o -s -x -I -l -n -i -j -m -p -H -q -v -h -V --dir --output --check --overwrite --no-part --allocate --no-space-check --sequential --first-last --select --exclude --interactive --list --dry-run --input-file --jobs --resume --archive --save-session --fail-fast --seed-ratio --seed-time --no-upload --metadata-timeout --stall-timeout --max-time --port --peer --tracker --no-trackers --header --user-agent --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --web-seed --allow-private --no-web-seeds --encryption --on-metadata --on-complete --on-error --json --progress --quiet --verbose --log --color --state-dir --config --profile --help --version get info verify seed doctor ls rm config schema completions man"
+            opts="-d -o -s -x -I -l -n -i -j -m -p -H -q -v -h -V --dir --output --check --overwrite --no-part --allocate --no-space-check --sequential --first-last --select --exclude --interactive --list --dry-run --input-file --jobs --resume --archive --save-session --fail-fast --seed-ratio --seed-time --no-upload --metadata-timeout --stall-timeout --max-time --port --peer --tracker --no-trackers --header --user-agent --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --web-seed --allow-private --no-web-seeds --transport --encryption --on-metadata --on-complete --on-error --json --progress --quiet --verbose --log --color --state-dir --config --profile --help --version get info verify seed doctor ls rm config schema completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -248,6 +248,10 @@ _rtorrent__cli() {
                     ;;
                 --web-seed)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --transport)
+                    COMPREPLY=($(compgen -W "auto tcp utp" -- "${cur}"))
                     return 0
                     ;;
                 --encryption)
@@ -502,7 +506,7 @@ _rtorrent__cli() {
             return 0
             ;;
         rtorrent__cli__subcmd__get)
-            opts="-d -o -s -x -I -l -n -i -j -m -p -H -q -v -h --dir --output --check --overwrite --no-part --allocate --no-space-check --sequential --first-last --select --exclude --interactive --list --dry-run --input-file --jobs --resume --archive --save-session --fail-fast --seed-ratio --seed-time --no-upload --metadata-timeout --stall-timeout --max-time --port --peer --tracker --no-trackers --header --user-agent --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --web-seed --allow-private --no-web-seeds --encryption --on-metadata --on-complete --on-error --json --progress --quiet --verbose --log --color --state-dir --config --profile --help"
+            opts="-d -o -s -x -I -l -n -i -j -m -p -H -q -v -h --dir --output --check --overwrite --no-part --allocate --no-space-check --sequential --first-last --select --exclude --interactive --list --dry-run --input-file --jobs --resume --archive --save-session --fail-fast --seed-ratio --seed-time --no-upload --metadata-timeout --stall-timeout --max-time --port --peer --tracker --no-trackers --header --user-agent --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --web-seed --allow-private --no-web-seeds --transport --encryption --on-metadata --on-complete --on-error --json --progress --quiet --verbose --log --color --state-dir --config --profile --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -690,6 +694,10 @@ _rtorrent__cli() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --transport)
+                    COMPREPLY=($(compgen -W "auto tcp utp" -- "${cur}"))
+                    return 0
+                    ;;
                 --encryption)
                     COMPREPLY=($(compgen -W "auto require off" -- "${cur}"))
                     return 0
@@ -763,7 +771,7 @@ _rtorrent__cli() {
             return 0
             ;;
         rtorrent__cli__subcmd__info)
-            opts="-p -H -q -v -h --offline --save --magnet --scrape --port --peer --tracker --no-trackers --header --user-agent --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --web-seed --allow-private --no-web-seeds --encryption --metadata-timeout --json --progress --quiet --verbose --log --color --state-dir --config --profile --help"
+            opts="-p -H -q -v -h --offline --save --magnet --scrape --port --peer --tracker --no-trackers --header --user-agent --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --web-seed --allow-private --no-web-seeds --transport --encryption --metadata-timeout --json --progress --quiet --verbose --log --color --state-dir --config --profile --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -826,6 +834,10 @@ _rtorrent__cli() {
                     ;;
                 --web-seed)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --transport)
+                    COMPREPLY=($(compgen -W "auto tcp utp" -- "${cur}"))
                     return 0
                     ;;
                 --encryption)
@@ -1001,7 +1013,7 @@ _rtorrent__cli() {
             return 0
             ;;
         rtorrent__cli__subcmd__seed)
-            opts="-p -H -q -v -h --seed-ratio --seed-time --check --port --peer --tracker --no-trackers --header --user-agent --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --web-seed --allow-private --no-web-seeds --encryption --json --progress --quiet --verbose --log --color --state-dir --config --profile --help"
+            opts="-p -H -q -v -h --seed-ratio --seed-time --check --port --peer --tracker --no-trackers --header --user-agent --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --web-seed --allow-private --no-web-seeds --transport --encryption --json --progress --quiet --verbose --log --color --state-dir --config --profile --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1061,6 +1073,10 @@ _rtorrent__cli() {
                     ;;
                 --web-seed)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --transport)
+                    COMPREPLY=($(compgen -W "auto tcp utp" -- "${cur}"))
                     return 0
                     ;;
                 --encryption)

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_rtorrent_cli_global_optspecs
-    string join \n d/dir= o/output= check= overwrite no-part allocate= no-space-check sequential first-last s/select= x/exclude= I/interactive l/list n/dry-run i/input-file= j/jobs= resume archive= save-session= fail-fast seed-ratio= seed-time= no-upload metadata-timeout= stall-timeout= m/max-time= p/port= peer= tracker= no-trackers H/header= user-agent= max-peers= memory= no-dht dht-bootstrap= no-pex no-lsd web-seed= allow-private no-web-seeds encryption= on-metadata= on-complete= on-error= json progress= q/quiet v/verbose log= color= state-dir= config= profile= h/help V/version
+    string join \n d/dir= o/output= check= overwrite no-part allocate= no-space-check sequential first-last s/select= x/exclude= I/interactive l/list n/dry-run i/input-file= j/jobs= resume archive= save-session= fail-fast seed-ratio= seed-time= no-upload metadata-timeout= stall-timeout= m/max-time= p/port= peer= tracker= no-trackers H/header= user-agent= max-peers= memory= no-dht dht-bootstrap= no-pex no-lsd web-seed= allow-private no-web-seeds transport= encryption= on-metadata= on-complete= on-error= json progress= q/quiet v/verbose log= color= state-dir= config= profile= h/help V/version
 end
 
 function __fish_rtorrent_cli_needs_command
@@ -52,6 +52,9 @@ complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l max-peers -d 
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l memory -d 'Buffers of the whole run, at most' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l dht-bootstrap -d 'Enter the DHT here' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l web-seed -d 'Fetch from this web server too (BEP 19)' -r
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l transport -d 'Reach peers over: auto (TCP and uTP, whichever connects first), tcp, utp' -r -f -a "auto\t''
+tcp\t''
+utp\t''"
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_needs_command" -l encryption -d 'Encrypt connections to peers: auto (with those that want it), require (all), off' -r -f -a "auto\t''
 require\t''
 off\t''"
@@ -130,6 +133,9 @@ complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l max-pe
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l memory -d 'Buffers of the whole run, at most' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l dht-bootstrap -d 'Enter the DHT here' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l web-seed -d 'Fetch from this web server too (BEP 19)' -r
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l transport -d 'Reach peers over: auto (TCP and uTP, whichever connects first), tcp, utp' -r -f -a "auto\t''
+tcp\t''
+utp\t''"
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand get" -l encryption -d 'Encrypt connections to peers: auto (with those that want it), require (all), off' -r -f -a "auto\t''
 require\t''
 off\t''"
@@ -178,6 +184,9 @@ complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l max-p
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l memory -d 'Buffers of the whole run, at most' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l dht-bootstrap -d 'Enter the DHT here' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l web-seed -d 'Fetch from this web server too (BEP 19)' -r
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l transport -d 'Reach peers over: auto (TCP and uTP, whichever connects first), tcp, utp' -r -f -a "auto\t''
+tcp\t''
+utp\t''"
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand info" -l encryption -d 'Encrypt connections to peers: auto (with those that want it), require (all), off' -r -f -a "auto\t''
 require\t''
 off\t''"
@@ -236,6 +245,9 @@ complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l max-p
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l memory -d 'Buffers of the whole run, at most' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l dht-bootstrap -d 'Enter the DHT here' -r
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l web-seed -d 'Fetch from this web server too (BEP 19)' -r
+complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l transport -d 'Reach peers over: auto (TCP and uTP, whichever connects first), tcp, utp' -r -f -a "auto\t''
+tcp\t''
+utp\t''"
 complete -c rtorrent-cli -n "__fish_rtorrent_cli_using_subcommand seed" -l encryption -d 'Encrypt connections to peers: auto (with those that want it), require (all), off' -r -f -a "auto\t''
 require\t''
 off\t''"

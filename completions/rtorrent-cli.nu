@@ -8,6 +8,10 @@ module completions {
     [ "none" "sparse" "full" ]
   }
 
+  def "nu-complete rtorrent-cli transport" [] {
+    [ "auto" "tcp" "utp" ]
+  }
+
   def "nu-complete rtorrent-cli encryption" [] {
     [ "auto" "require" "off" ]
   }
@@ -63,6 +67,7 @@ module completions {
     --web-seed: string        # Fetch from this web server too (BEP 19)
     --allow-private           # Let torrents name web seeds and trackers on the local network
     --no-web-seeds            # Do not fetch from the web seeds that a torrent names
+    --transport: string@"nu-complete rtorrent-cli transport" # Reach peers over: auto (TCP and uTP, whichever connects first), tcp, utp
     --encryption: string@"nu-complete rtorrent-cli encryption" # Encrypt connections to peers: auto (with those that want it), require (all), off
     --on-metadata: string     # Run this (split into words, no shell) when an item's metadata is known
     --on-complete: string     # Run this when an item is complete; RTORRENT_HOOK_NAME, _DIR, _PATH, _FILES ... tell what
@@ -87,6 +92,10 @@ module completions {
 
   def "nu-complete rtorrent-cli get allocate" [] {
     [ "none" "sparse" "full" ]
+  }
+
+  def "nu-complete rtorrent-cli get transport" [] {
+    [ "auto" "tcp" "utp" ]
   }
 
   def "nu-complete rtorrent-cli get encryption" [] {
@@ -144,6 +153,7 @@ module completions {
     --web-seed: string        # Fetch from this web server too (BEP 19)
     --allow-private           # Let torrents name web seeds and trackers on the local network
     --no-web-seeds            # Do not fetch from the web seeds that a torrent names
+    --transport: string@"nu-complete rtorrent-cli get transport" # Reach peers over: auto (TCP and uTP, whichever connects first), tcp, utp
     --encryption: string@"nu-complete rtorrent-cli get encryption" # Encrypt connections to peers: auto (with those that want it), require (all), off
     --on-metadata: string     # Run this (split into words, no shell) when an item's metadata is known
     --on-complete: string     # Run this when an item is complete; RTORRENT_HOOK_NAME, _DIR, _PATH, _FILES ... tell what
@@ -160,6 +170,10 @@ module completions {
     --help(-h)                # Print help
     ...sources: path          # Magnet link, .torrent file, its URL, `-` for standard input, or info hash
   ]
+
+  def "nu-complete rtorrent-cli info transport" [] {
+    [ "auto" "tcp" "utp" ]
+  }
 
   def "nu-complete rtorrent-cli info encryption" [] {
     [ "auto" "require" "off" ]
@@ -194,6 +208,7 @@ module completions {
     --web-seed: string        # Fetch from this web server too (BEP 19)
     --allow-private           # Let torrents name web seeds and trackers on the local network
     --no-web-seeds            # Do not fetch from the web seeds that a torrent names
+    --transport: string@"nu-complete rtorrent-cli info transport" # Reach peers over: auto (TCP and uTP, whichever connects first), tcp, utp
     --encryption: string@"nu-complete rtorrent-cli info encryption" # Encrypt connections to peers: auto (with those that want it), require (all), off
     --metadata-timeout: string # Give up if a magnet's metadata is not here in time
     --json                    # One JSON object a line on standard output
@@ -239,6 +254,10 @@ module completions {
     [ "quick" "full" ]
   }
 
+  def "nu-complete rtorrent-cli seed transport" [] {
+    [ "auto" "tcp" "utp" ]
+  }
+
   def "nu-complete rtorrent-cli seed encryption" [] {
     [ "auto" "require" "off" ]
   }
@@ -272,6 +291,7 @@ module completions {
     --web-seed: string        # Fetch from this web server too (BEP 19)
     --allow-private           # Let torrents name web seeds and trackers on the local network
     --no-web-seeds            # Do not fetch from the web seeds that a torrent names
+    --transport: string@"nu-complete rtorrent-cli seed transport" # Reach peers over: auto (TCP and uTP, whichever connects first), tcp, utp
     --encryption: string@"nu-complete rtorrent-cli seed encryption" # Encrypt connections to peers: auto (with those that want it), require (all), off
     --json                    # One JSON object a line on standard output
     --progress: string@"nu-complete rtorrent-cli seed progress" # Progress on standard error: auto, bar, plain, none

@@ -17,13 +17,9 @@ use crate::proto::mse::Ciphers;
 /// A connected stream.
 #[derive(Debug)]
 pub enum PeerStream {
-<<<<<<< HEAD
     /// Shared with the disk thread that sends blocks to it.
     Tcp(Arc<TcpStream>),
-=======
-    Tcp(TcpStream),
     Utp(UtpStream),
->>>>>>> 274c396 (uTP beside TCP: the process's UDP port in batches, streams, a race at each dial, --transport; interoperation and measurement)
     /// The payload of another stream, encrypted.
     Rc4(Box<Rc4Stream>),
 }
@@ -102,12 +98,8 @@ impl PeerStream {
     /// `WouldBlock` if nothing is there, else the socket's.
     pub fn try_read_vectored(&mut self, slices: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         match self {
-<<<<<<< HEAD
             PeerStream::Tcp(socket) => read_tcp(socket, slices),
-=======
-            PeerStream::Tcp(socket) => socket.try_read_vectored(slices),
             PeerStream::Utp(stream) => stream.try_read_vectored(slices),
->>>>>>> 274c396 (uTP beside TCP: the process's UDP port in batches, streams, a race at each dial, --transport; interoperation and measurement)
             PeerStream::Rc4(stream) => stream.try_read_vectored(slices),
         }
     }

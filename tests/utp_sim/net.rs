@@ -63,13 +63,16 @@ impl Link {
     }
 }
 
+/// When, in what order among equals, at which host, and what.
+type Arrival = (Instant, u64, usize, Vec<u8>);
+
 pub struct Net {
     pub now: Instant,
     pub rng: StdRng,
     pub hosts: [Socket; 2],
     /// From host 0 to host 1, and back.
     pub links: [Link; 2],
-    on_way: BinaryHeap<Reverse<(Instant, u64, usize, Vec<u8>)>>,
+    on_way: BinaryHeap<Reverse<Arrival>>,
     sent: u64,
     pub events: [Vec<Event>; 2],
     /// Every datagram: sender and bytes.

@@ -1013,7 +1013,7 @@ _rtorrent__cli() {
             return 0
             ;;
         rtorrent__cli__subcmd__seed)
-            opts="-p -H -q -v -h --seed-ratio --seed-time --check --port --peer --tracker --no-trackers --header --user-agent --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --web-seed --allow-private --no-web-seeds --transport --encryption --json --progress --quiet --verbose --log --color --state-dir --config --profile --help"
+            opts="-p -H -q -v -h --seed-ratio --seed-time --super --check --port --peer --tracker --no-trackers --header --user-agent --max-peers --memory --no-dht --dht-bootstrap --no-pex --no-lsd --web-seed --allow-private --no-web-seeds --transport --encryption --json --progress --quiet --verbose --log --color --state-dir --config --profile --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -3,87 +3,13 @@
 
 #[path = "common/make_torrent.rs"]
 mod make_torrent;
+#[path = "common/terminal.rs"]
+mod terminal;
 
 use std::path::Path;
-use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::time::{Duration, Instant};
 
 use make_torrent::{Made, noise};
-
-/// A tmux server of its own with one window, which ends with it.
-struct Terminal {
-    socket: String,
-    home: tempfile::TempDir,
-}
-
-impl Terminal {
-    /// `None`, said aloud, where there is no tmux.
-    fn start(columns: u32, rows: u32, prepare: impl FnOnce(&Path), arguments: &str) -> Option<Terminal> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        if Command::new("tmux").arg("-V").output().is_err() {
-            eprintln!(
-                "NOT RUN: screens are looked at through tmux, which is not here; Debian has it in the package tmux"
-            );
-            return None;
-        }
-        let home = tempfile::tempdir().unwrap();
-        prepare(home.path());
-        let socket = format!("rtorrent-cli-{}-{}", std::process::id(), NUMBER.fetch_add(1, Relaxed));
-        let terminal = Terminal { socket, home };
-        let program = env!("CARGO_BIN_EXE_rtorrent-cli");
-        let line = format!("trap : INT; {program} {arguments}; echo ended $?; exec sleep 1000");
-        let size = [columns.to_string(), rows.to_string()];
-        terminal.tmux(&[
-            "-f",
-            "/dev/null",
-            "-u",
-            "new-session",
-            "-d",
-            "-x",
-            &size[0],
-            "-y",
-            &size[1],
-            "sh",
-            "-c",
-            &line,
-        ]);
-        Some(terminal)
-    }
-
-    fn tmux(&self, arguments: &[&str]) -> String {
-        let mut command = Command::new("tmux");
-        command.args(["-L", &self.socket]).args(arguments).current_dir(self.home.path());
-        command.env("HOME", self.home.path()).env("LC_ALL", "C.UTF-8").env_remove("TMUX").env_remove("NO_COLOR");
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// The screen's lines once `wanted` holds of them, without the empty ones at the end.
-    #[track_caller]
-    fn lines(&self, wanted: impl Fn(&str) -> bool) -> Vec<String> {
-        let patience = Instant::now() + Duration::from_secs(60);
-        loop {
-            let screen = self.tmux(&["capture-pane", "-p"]);
-            if wanted(&screen) {
-                return screen.trim_end().lines().map(|line| line.trim_end().to_owned()).collect();
-            }
-            assert!(Instant::now() < patience, "{screen}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    fn interrupt(&self) {
-        self.tmux(&["send-keys", "C-c"]);
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        let _ = Command::new("tmux").args(["-L", &self.socket, "kill-server"]).output();
-    }
-}
+use terminal::Terminal;
 
 const QUIET_NETWORK: &str = "--no-dht --no-lsd --no-pex --state-dir none -d out";
 
@@ -155,4 +81,114 @@ fn a_dumb_terminal_gets_plain_lines() {
     let Some(terminal) = Terminal::start(80, 12, prepare, "--version; sh run") else { return };
     let lines = terminal.lines(|screen| screen.contains("looking for"));
     assert_eq!(lines[1], "plain.bin: checking what is on disk", "{lines:#?}");
+}
+
+/// Sends keys one after another, each once the screen is as it has to be.
+#[test]
+fn files_are_picked_from_a_list_with_search() {
+    let files: Vec<(String, Vec<u8>)> = (0..40)
+        .map(|n| (format!("episode {n:02}.mkv"), noise(1000, n)))
+        .chain([("cover.jpg".to_owned(), noise(500, 99))])
+        .collect();
+    let files: Vec<(&str, Vec<u8>)> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
+    let made = Made::folder("show", &files, 16_384, &[]);
+    let prepare = |home: &Path| {
+        std::fs::write(home.join("a.torrent"), &made.bytes).unwrap();
+        made.place(&home.join("out"));
+    };
+    let Some(terminal) = Terminal::start(80, 20, prepare, &format!("get -I {QUIET_NETWORK} a.torrent")) else { return };
+    let lines = terminal.lines(|screen| screen.contains("episode 00.mkv"));
+    assert!(lines.len() <= 20 && lines.iter().any(|line| line.contains("type to search")), "{lines:#?}");
+    // All are ticked at first: none, then the one that the search finds.
+    terminal.tmux(&["send-keys", "Left"]);
+    terminal.lines(|screen| !screen.contains("[x]"));
+    terminal.tmux(&["send-keys", "-l", "cover"]);
+    terminal.lines(|screen| screen.contains("cover.jpg") && !screen.contains("episode"));
+    terminal.tmux(&["send-keys", "Space"]);
+    terminal.lines(|screen| screen.contains("[x]"));
+    terminal.tmux(&["send-keys", "Enter"]);
+    let lines = terminal.lines(|screen| screen.contains("ended 0"));
+    assert!(lines.iter().any(|line| line.contains("1 file")), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.starts_with("done: show, ")), "{lines:#?}");
+    assert_eq!(terminal.tmux(&["display-message", "-p", "#{cursor_flag}"]).trim(), "1", "the cursor is seen again");
+}
+
+#[test]
+fn who_does_not_want_to_pick_gets_out_with_the_terminal_as_it_was() {
+    for (keys, code) in [("Escape", 130), ("C-c", 130)] {
+        let made = Made::folder("show", &[("a", noise(1000, 1)), ("b", noise(1000, 2))], 16_384, &[]);
+        let prepare = |home: &Path| std::fs::write(home.join("a.torrent"), &made.bytes).unwrap();
+        let Some(terminal) = Terminal::start(80, 20, prepare, &format!("get -I {QUIET_NETWORK} a.torrent")) else {
+            return;
+        };
+        terminal.lines(|screen| screen.contains("type to search"));
+        terminal.tmux(&["send-keys", keys]);
+        terminal.lines(|screen| screen.contains(&format!("ended {code}")));
+        assert_eq!(terminal.tmux(&["display-message", "-p", "#{cursor_flag}"]).trim(), "1", "{keys}");
+    }
+}
+
+#[test]
+fn a_batch_settles_above_and_ends_in_a_table() {
+    let prepare = |home: &Path| {
+        for n in 0..8 {
+            let made = Made::file(&format!("item {n}.bin"), noise(50_000, n), 16_384, &[]);
+            std::fs::write(home.join(format!("{n}.torrent")), &made.bytes).unwrap();
+            made.place(&home.join("out"));
+        }
+    };
+    for columns in [40, 80, 200] {
+        let arguments = format!("get {QUIET_NETWORK} *.torrent missing.torrent");
+        let Some(terminal) = Terminal::start(columns, 50, prepare, &arguments) else { return };
+        let lines = terminal.lines(|screen| screen.contains("ended 4"));
+        let at = |words: &str| lines.iter().filter(|line| line.starts_with(words)).count();
+        assert_eq!((at("done: item"), at("done  "), at("failed  ")), (8, 8, 1), "{lines:#?}");
+        assert!(lines.iter().all(|line| !line.contains("checking")), "{lines:#?}");
+        assert!(lines.concat().contains("8 of 9 items complete"), "{lines:#?}");
+    }
+}
+
+#[test]
+fn a_terminal_that_is_made_narrower_or_wider_is_drawn_anew() {
+    let name = "a name that is longer than a narrow terminal is wide.iso";
+    let prepare = |home: &Path| {
+        std::fs::write(home.join("a.torrent"), Made::file(name, noise(50_000, 1), 16_384, &[]).bytes).unwrap();
+    };
+    let Some(terminal) = Terminal::start(100, 12, prepare, &format!("get {QUIET_NETWORK} a.torrent")) else { return };
+    terminal.lines(|screen| screen.contains("looking for peers"));
+    for columns in ["60", "120"] {
+        terminal.tmux(&["resize-window", "-x", columns, "-y", "12"]);
+        let width: usize = columns.parse().unwrap();
+        // The line is as wide as it may be now, and there is only one.
+        terminal.lines(|screen| {
+            let lines: Vec<&str> = screen.trim_end().lines().collect();
+            let one = lines.iter().filter(|line| line.contains("looking for")).count() == 1;
+            one && lines.iter().all(|line| line.chars().count() < width) && (width < 100 || screen.contains(name))
+        });
+    }
+    terminal.interrupt();
+    terminal.lines(|screen| screen.contains("ended 130"));
+}
+
+/// `script` gives a terminal to what has none, and keeps all that is written to it.
+#[test]
+fn a_typescript_ends_with_the_cursor_where_it_was() {
+    if std::process::Command::new("script").arg("--version").output().is_err() {
+        eprintln!("NOT RUN: script is not here; Debian has it in the package bsdutils");
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let made = Made::file("done.bin", noise(50_000, 1), 16_384, &[]);
+    std::fs::write(home.path().join("a.torrent"), &made.bytes).unwrap();
+    std::fs::create_dir(home.path().join("out")).unwrap();
+    made.place(&home.path().join("out"));
+    let line = format!("{} get {QUIET_NETWORK} a.torrent", env!("CARGO_BIN_EXE_rtorrent-cli"));
+    let mut command = std::process::Command::new("script");
+    command.args(["-qec", &line, "typescript"]).current_dir(home.path()).env("TERM", "xterm").env("HOME", home.path());
+    let output = command.stdin(std::process::Stdio::null()).output().unwrap();
+    assert!(output.status.success());
+    let text = std::fs::read_to_string(home.path().join("typescript")).unwrap();
+    assert!(text.contains("done.bin, 48.8 KiB, all there"), "{text:?}");
+    let (hidden, shown) = (text.rfind("\x1b[?25l"), text.rfind("\x1b[?25h"));
+    assert!(hidden.is_none() || shown > hidden, "{text:?}");
 }

@@ -1,42 +1,130 @@
-//! `completions SHELL`: a static script for a shell.
+//! `completions SHELL`, and what a shell asks when a person presses Tab.
+//!
+//! The scripts of bash, zsh, fish, elvish and PowerShell ask the program itself, with `COMPLETE=SHELL` in its
+//! environment, so that they know what only it can: the files of the torrent on the line, the downloads of the state
+//! folder, the profiles. nushell's is static.
 
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
+use std::path::Path;
 
-use clap::{Args as _, Command, CommandFactory as _};
-use clap_complete::Shell as Known;
+use clap::{Args as _, Command};
+use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
+use clap_complete::env::{Bash, CompleteEnv, Elvish, EnvCompleter, Fish, Powershell, Zsh};
 
-use super::args::{Cli, GetArgs, Shell};
+use super::args::{self, GetArgs, Shell};
+use super::config;
+use super::json::slashed;
+use super::settings;
+use super::size_time::size;
+use super::text::escape;
+use crate::base::bencode::Limits;
+use crate::base::metainfo::Metainfo;
+
+/// The variable with which a script asks.
+const VARIABLE: &str = "COMPLETE";
+const PROGRAM: &str = "rtorrent-cli";
+
+/// Answers a shell that asks, and ends the process then.
+pub fn answer() {
+    CompleteEnv::with_factory(completed).var(VARIABLE).bin(PROGRAM).completer(PROGRAM).complete();
+}
 
 /// Writes the script for `shell`.
 pub fn write(shell: Shell, out: &mut dyn Write) {
-    let mut command = completed();
-    let name = command.get_name().to_owned();
     // Generators panic on a write error; a script in memory has none.
     let mut script = Vec::new();
-    match shell {
-        Shell::Bash => clap_complete::generate(Known::Bash, &mut command, name, &mut script),
-        Shell::Zsh => clap_complete::generate(Known::Zsh, &mut command, name, &mut script),
-        Shell::Fish => clap_complete::generate(Known::Fish, &mut command, name, &mut script),
-        Shell::Powershell => clap_complete::generate(Known::PowerShell, &mut command, name, &mut script),
-        Shell::Elvish => clap_complete::generate(Known::Elvish, &mut command, name, &mut script),
-        Shell::Nushell => clap_complete::generate(clap_complete_nushell::Nushell, &mut command, name, &mut script),
-    }
-    if shell == Shell::Bash {
-        script = with_names_that_meet(&script);
+    let asking: Option<&dyn EnvCompleter> = match shell {
+        Shell::Bash => Some(&Bash),
+        Shell::Zsh => Some(&Zsh),
+        Shell::Fish => Some(&Fish),
+        Shell::Powershell => Some(&Powershell),
+        Shell::Elvish => Some(&Elvish),
+        Shell::Nushell => None,
+    };
+    match asking {
+        Some(asking) => {
+            asking.write_registration(VARIABLE, PROGRAM, PROGRAM, PROGRAM, &mut script).expect("writing to memory")
+        }
+        None => clap_complete::generate(clap_complete_nushell::Nushell, &mut completed(), PROGRAM, &mut script),
     }
     // A reader that goes away early has seen what it wanted.
     let _ = out.write_all(&script);
 }
 
-/// The bash generator calls a command with a hyphen in its name one thing where it finds the subcommand and another where
-/// it looks up its flags, which then are never found.
-fn with_names_that_meet(script: &[u8]) -> Vec<u8> {
-    String::from_utf8_lossy(script).replace("rtorrent__subcmd__cli", "rtorrent__cli").into_bytes()
-}
-
 /// The commands, and the flags of `get` beside them, since `get` may be left out.
 fn completed() -> Command {
-    GetArgs::augment_args(Cli::command()).args_conflicts_with_subcommands(true).subcommand_negates_reqs(true)
+    let command = GetArgs::augment_args(args::command()).args_conflicts_with_subcommands(true);
+    let own = |id: &str| -> Option<ArgValueCompleter> {
+        Some(match id {
+            "select" | "exclude" => ArgValueCompleter::new(files_of_the_line),
+            "which" => ArgValueCompleter::new(known_downloads),
+            "profile" => ArgValueCompleter::new(profiles),
+            "interface" => ArgValueCompleter::new(interfaces),
+            _ => return None,
+        })
+    };
+    let add = move |arg: clap::Arg| match own(arg.get_id().as_str()) {
+        Some(completer) => arg.add(completer),
+        None => arg,
+    };
+    command.subcommand_negates_reqs(true).mut_args(add).mut_subcommands(move |sub| sub.mut_args(add))
+}
+
+/// The words of the line that is being completed: what stands behind the `--` of the question.
+fn line() -> Vec<OsString> {
+    std::env::args_os().skip_while(|word| word != "--").skip(1).collect()
+}
+
+fn candidates(all: impl Iterator<Item = (String, String)>, begun: &OsStr) -> Vec<CompletionCandidate> {
+    let begun = begun.to_string_lossy();
+    all.filter(|(value, _)| value.starts_with(&*begun))
+        .map(|(value, help)| CompletionCandidate::new(value).help(Some(help.into())))
+        .collect()
+}
+
+/// Most files that are offered.
+const MOST: usize = 200;
+
+/// Paths and numbers of the files of the first torrent on the line.
+fn files_of_the_line(begun: &OsStr) -> Vec<CompletionCandidate> {
+    let torrent = line().into_iter().skip(1).find_map(|word| read(Path::new(&word)));
+    let Some(torrent) = torrent else { return Vec::new() };
+    let numbers = begun.to_string_lossy().starts_with(|c: char| c.is_ascii_digit());
+    let files = torrent.info.stored_files().enumerate().take(MOST).map(|(n, (_, file))| {
+        let (path, size) = (escape(&slashed(file.path.as_path())).into_owned(), size(file.length));
+        if numbers { ((n + 1).to_string(), format!("{path}, {size}")) } else { (path, size) }
+    });
+    candidates(files, begun)
+}
+
+fn read(path: &Path) -> Option<Metainfo> {
+    let small =
+        std::fs::metadata(path).ok().filter(|meta| meta.is_file() && meta.len() <= Limits::TORRENT.bytes as u64);
+    small.and_then(|_| Metainfo::parse(&std::fs::read(path).ok()?).ok())
+}
+
+/// Info hashes of the state folder.
+fn known_downloads(begun: &OsStr) -> Vec<CompletionCandidate> {
+    let named = std::env::var_os("RTORRENT_CLI_STATE_DIR");
+    let folder = settings::state_dir(named.as_deref().map(Path::new));
+    let all = folder.and_then(|folder| super::kept::all(&folder).ok()).unwrap_or_default();
+    let told = all
+        .into_iter()
+        .map(|kept| (kept.record.id.to_string(), format!("{}, {}", escape(&kept.name), kept.state.word())));
+    candidates(told, begun)
+}
+
+fn profiles(begun: &OsStr) -> Vec<CompletionCandidate> {
+    let names = config::profiles(&config::Where::of(&line()));
+    candidates(names.into_iter().map(|name| (name, "profile".to_owned())), begun)
+}
+
+/// Names of network interfaces, where the system tells them in a plain way.
+fn interfaces(begun: &OsStr) -> Vec<CompletionCandidate> {
+    let names = std::fs::read_dir("/sys/class/net").into_iter().flatten().filter_map(Result::ok);
+    let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+    candidates(names.map(|name| (name, "interface".to_owned())), begun)
 }
 
 /// What the script of a shell is called in the places where shells look.

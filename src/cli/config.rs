@@ -201,6 +201,13 @@ fn settings(command: &Command) -> BTreeMap<String, Arg> {
     found
 }
 
+/// The names of the profiles, as far as the file can be read.
+pub fn profiles(place: &Where) -> Vec<String> {
+    let text = place.path().and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
+    let table: toml::Table = text.parse().unwrap_or_default();
+    table.get("profile").and_then(toml::Value::as_table).map(|all| all.keys().cloned().collect()).unwrap_or_default()
+}
+
 /// `config path`.
 pub fn show_path(place: &Where) -> Result<Exit, Problem> {
     match place.path() {

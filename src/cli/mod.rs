@@ -57,6 +57,7 @@ use item_args::ItemArgs;
 
 /// The program: reads the process's arguments, does what they say, and gives the exit code.
 pub fn main() -> ExitCode {
+    completions::answer();
     std::panic::set_hook(Box::new(tell_of_a_bug));
     ExitCode::from(execute(std::env::args_os().collect()))
 }

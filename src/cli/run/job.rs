@@ -190,6 +190,10 @@ impl Tracked {
         self.item.as_ref().is_some_and(|item| matches!(item.goal, Goal::Seed { .. }))
     }
 
+    pub fn only_looks(&self) -> bool {
+        self.item.as_ref().is_some_and(|item| item.goal == Goal::Metadata)
+    }
+
     /// Whether all that it is for has been reached, though it may go on seeding.
     pub fn is_success(&self) -> bool {
         self.over().map_or(self.complete, |exit| exit == Exit::Success)

@@ -24,8 +24,8 @@ impl Run<'_> {
                     let swarm = job.progress().swarm;
                     job.complete = swarm.pieces_done == swarm.pieces;
                 }
-                // What is complete stops without a word.
-                let quietly = job.complete && stage == Stage::Stopping;
+                // What is complete, or was only looked at, stops without a word.
+                let quietly = (job.complete || job.only_looks()) && stage == Stage::Stopping;
                 display.stage(job.sample(), stage, quietly)?;
             }
             Event::Metadata { info, selected } => {

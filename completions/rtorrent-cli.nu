@@ -8,6 +8,10 @@ module completions {
     [ "none" "sparse" "full" ]
   }
 
+  def "nu-complete rtorrent-cli port_map" [] {
+    [ "y" "yes" "t" "true" "on" "1" "n" "no" "f" "false" "off" "0" ]
+  }
+
   def "nu-complete rtorrent-cli transport" [] {
     [ "auto" "tcp" "utp" ]
   }
@@ -63,6 +67,7 @@ module completions {
     --no-dht                  # Do not use the DHT
     --dht-bootstrap: string   # Enter the DHT here
     --no-pex                  # Do not exchange peers with peers
+    --port-map: string@"nu-complete rtorrent-cli port_map" # Have the router forward our port, by UPnP, NAT-PMP or PCP: yes, no [default: yes for seed, no for others]
     --no-lsd                  # Do not look for peers on the local network
     --web-seed: string        # Fetch from this web server too (BEP 19)
     --allow-private           # Let torrents name web seeds and trackers on the local network
@@ -92,6 +97,10 @@ module completions {
 
   def "nu-complete rtorrent-cli get allocate" [] {
     [ "none" "sparse" "full" ]
+  }
+
+  def "nu-complete rtorrent-cli get port_map" [] {
+    [ "y" "yes" "t" "true" "on" "1" "n" "no" "f" "false" "off" "0" ]
   }
 
   def "nu-complete rtorrent-cli get transport" [] {
@@ -149,6 +158,7 @@ module completions {
     --no-dht                  # Do not use the DHT
     --dht-bootstrap: string   # Enter the DHT here
     --no-pex                  # Do not exchange peers with peers
+    --port-map: string@"nu-complete rtorrent-cli get port_map" # Have the router forward our port, by UPnP, NAT-PMP or PCP: yes, no [default: yes for seed, no for others]
     --no-lsd                  # Do not look for peers on the local network
     --web-seed: string        # Fetch from this web server too (BEP 19)
     --allow-private           # Let torrents name web seeds and trackers on the local network
@@ -170,6 +180,10 @@ module completions {
     --help(-h)                # Print help
     ...sources: path          # Magnet link, .torrent file, its URL, `-` for standard input, or info hash
   ]
+
+  def "nu-complete rtorrent-cli info port_map" [] {
+    [ "y" "yes" "t" "true" "on" "1" "n" "no" "f" "false" "off" "0" ]
+  }
 
   def "nu-complete rtorrent-cli info transport" [] {
     [ "auto" "tcp" "utp" ]
@@ -204,6 +218,7 @@ module completions {
     --no-dht                  # Do not use the DHT
     --dht-bootstrap: string   # Enter the DHT here
     --no-pex                  # Do not exchange peers with peers
+    --port-map: string@"nu-complete rtorrent-cli info port_map" # Have the router forward our port, by UPnP, NAT-PMP or PCP: yes, no [default: yes for seed, no for others]
     --no-lsd                  # Do not look for peers on the local network
     --web-seed: string        # Fetch from this web server too (BEP 19)
     --allow-private           # Let torrents name web seeds and trackers on the local network
@@ -254,6 +269,10 @@ module completions {
     [ "quick" "full" ]
   }
 
+  def "nu-complete rtorrent-cli seed port_map" [] {
+    [ "y" "yes" "t" "true" "on" "1" "n" "no" "f" "false" "off" "0" ]
+  }
+
   def "nu-complete rtorrent-cli seed transport" [] {
     [ "auto" "tcp" "utp" ]
   }
@@ -287,6 +306,7 @@ module completions {
     --no-dht                  # Do not use the DHT
     --dht-bootstrap: string   # Enter the DHT here
     --no-pex                  # Do not exchange peers with peers
+    --port-map: string@"nu-complete rtorrent-cli seed port_map" # Have the router forward our port, by UPnP, NAT-PMP or PCP: yes, no [default: yes for seed, no for others]
     --no-lsd                  # Do not look for peers on the local network
     --web-seed: string        # Fetch from this web server too (BEP 19)
     --allow-private           # Let torrents name web seeds and trackers on the local network

@@ -12,8 +12,10 @@ use super::signals::Signals;
 use super::size_time::size;
 use super::text::count;
 use super::{runtime, settings};
+use crate::base::compact::is_global;
 use crate::io::dht_task::TABLE_FILE;
 use crate::io::doctor::{Calls, Diagnosis, Examination, Path, examine};
+use crate::io::port_map::Mapped;
 
 /// How long the DHT may take.
 const PATIENCE: Duration = Duration::from_secs(6);
@@ -134,6 +136,7 @@ fn findings(diagnosis: &Diagnosis) -> Vec<Finding> {
         Err(why) => findings
             .push(Finding::new("calls-ipv4", State::Bad, format!("can't listen: {why}")).mend("give another --port")),
     }
+    findings.extend(mapping(diagnosis));
     findings.push(disk(diagnosis));
     findings.push(Finding::new(
         "hash",
@@ -220,6 +223,26 @@ fn calls(check: &'static str, family: &str, port: u16, path: &Path) -> Finding {
     }
 }
 
+/// Of interest where there is a router between us and the world.
+fn mapping(diagnosis: &Diagnosis) -> Option<Finding> {
+    let between = diagnosis.v4.route.is_some() && diagnosis.v4.calls != Calls::Direct;
+    between.then(|| match &diagnosis.mapping {
+        Ok(Mapped { by, external: Some(external), .. })
+            if !is_global(*external) || diagnosis.v4.external.is_some_and(|seen| seen != *external) =>
+        {
+            let text =
+                format!("the router forwards ports by {by}, but stands behind another one itself, at {external}");
+            Finding::new("port-map", State::Warn, text)
+                .mend("the provider shares one address among customers: others can call over IPv6 only, if at all")
+        }
+        Ok(Mapped { by, .. }) => {
+            Finding::new("port-map", State::Ok, format!("the router forwards our port by {by}: --port-map works"))
+        }
+        Err(why) => Finding::new("port-map", State::Unknown, format!("the router forwards nothing by itself: {why}"))
+            .mend("turn on UPnP or NAT-PMP in the router, if you want --port-map to work"),
+    })
+}
+
 fn disk(diagnosis: &Diagnosis) -> Finding {
     match &diagnosis.disk {
         Ok(disk) if disk.bytes_per_second >= SLOW_DISK => {
@@ -276,6 +299,7 @@ fn to_json(diagnosis: &Diagnosis, findings: &[Finding], exit: Exit) -> Value {
         .collect();
     json!({
         "port": diagnosis.port.as_ref().ok(),
+        "port_map": diagnosis.mapping.as_ref().ok().map(|it| json!({ "by": it.by, "external": it.external })),
         "names": diagnosis.names,
         "names_resolved": diagnosis.resolved,
         "ipv4": path(&diagnosis.v4),
@@ -307,6 +331,7 @@ mod tests {
             resolved: 4,
             v4: path.clone(),
             v6: path,
+            mapping: Ok(Mapped { by: "UPnP", external: Some("60.1.2.3".parse().unwrap()), tcp: 6881, udp: 6881 }),
             disk: Ok(DiskSpeed { bytes_per_second: 900 << 20, written: 128 << 20 }),
             hash: HashSpeed { bytes_per_second: 7 << 30, single: 2 << 30 },
         }
@@ -359,6 +384,16 @@ mod tests {
     }
 
     #[test]
+    fn a_router_behind_another_one_is_told() {
+        let mut diagnosis = well();
+        diagnosis.v4.calls = Calls::Blocked;
+        diagnosis.mapping.as_mut().unwrap().external = Some("100.64.3.4".parse().unwrap());
+        let (text, exit) = told(&diagnosis);
+        assert_eq!(exit, Exit::Success);
+        assert!(text.contains("stands behind another one itself, at 100.64.3.4"), "{text}");
+    }
+
+    #[test]
     fn a_folder_that_cannot_be_written_has_its_own_exit_code() {
         let diagnosis = Diagnosis { disk: Err("/nowhere: no such folder".into()), ..well() };
         let (text, exit) = told(&diagnosis);
@@ -372,6 +407,7 @@ mod tests {
         diagnosis.v4.calls = Calls::Blocked;
         let (text, exit) = told(&diagnosis);
         assert_eq!(exit, Exit::Success);
+        assert!(text.contains("the router forwards our port by UPnP"), "{text}");
         assert!(text.contains("others can't call port 6881 over IPv4") && text.contains("--port"), "{text}");
     }
 }

@@ -15,6 +15,7 @@ pub fn engine(network: &NetworkArgs, state: &StateArgs) -> EngineSettings {
         memory: network.memory,
         state_dir: state_dir(state.state_dir.as_deref()),
         dht: !network.no_dht,
+        port_map: network.port_map,
         dht_bootstrap: network.dht_bootstrap.clone(),
         pex: !network.no_pex,
         lsd: !network.no_lsd,

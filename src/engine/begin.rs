@@ -21,6 +21,7 @@ use super::web_seeds::WebSeeds;
 use crate::base::metainfo::Info;
 use crate::base::selection::Selection;
 use crate::io::dht_task::{DhtHandle, DhtSearch};
+use crate::io::lsd_task::Neighbours;
 use crate::io::resume::ResumeRecord;
 use crate::io::tracker_task::{self, TrackerSetup};
 use crate::proto::dht::lookup::Announce;
@@ -82,6 +83,7 @@ impl TorrentTask {
             web: WebSeeds::default(),
             told_of_losses: false,
             search: None,
+            neighbours: None,
             dht_status: None,
             known: None,
             counted_in: false,
@@ -299,6 +301,8 @@ impl TorrentTask {
         self.tracker_status = Some(trackers.status());
         self.trackers = Some(trackers);
         self.search = self.search();
+        self.neighbours = self.neighbours();
+        self.context.map_ports(matches!(self.item.goal, Goal::Seed { .. }));
         self.dht_status = self.dht().map(DhtHandle::watch);
     }
 
@@ -313,6 +317,11 @@ impl TorrentTask {
             dht.add_hosts(metainfo.nodes.iter().map(|(host, port)| join(host, *port)).collect());
         }
         Some(dht.lookup(self.id, Some(Announce { port: self.context.registry.port(), seed }), false))
+    }
+
+    /// The neighbours that work on the same torrent; never for a private one (BEP 27).
+    fn neighbours(&self) -> Option<Neighbours> {
+        if self.private { None } else { Some(self.context.lsd()?.join(self.id)) }
     }
 
     /// The trackers of the source, in tiers.
@@ -361,7 +370,7 @@ impl TorrentTask {
     /// The metadata says that only its trackers may be asked (BEP 27).
     fn become_private(&mut self) {
         self.private = true;
-        (self.search, self.dht_status) = (None, None);
+        (self.search, self.dht_status, self.neighbours) = (None, None, None);
         self.torrent.on_command(Instant::now(), Command::TrackerOnly);
         if let Some(trackers) = &self.trackers {
             trackers.become_private();

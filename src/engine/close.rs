@@ -14,7 +14,7 @@ impl TorrentTask {
         self.context.registry.unregister(self.id);
         self.out.blocks.send_replace(None);
         self.links.hang_up();
-        self.search = None;
+        (self.search, self.neighbours) = (None, None);
         self.note_totals();
         let within = if self.failure.is_none() { FAREWELL_DONE } else { FAREWELL_STOPPED };
         let farewell = self.trackers.take().map(|trackers| trackers.stop(within));

@@ -12,6 +12,8 @@ use crate::io::dial::Dialler;
 use crate::io::disk::DiskPool;
 use crate::io::http::HttpClient;
 use crate::io::listen::Registry;
+use crate::io::lsd_task::LsdHandle;
+use crate::io::port_map::{MapStatus, PortMap};
 use crate::io::udp_task::UdpPort;
 
 /// Shared by the engine and its torrent tasks; immutable.
@@ -29,6 +31,10 @@ pub(super) struct Context {
     pub udp: Option<UdpPort>,
     /// Started by the first item that may use it; `None` if no UDP socket is to be had.
     pub dht: OnceLock<Option<DhtHandle>>,
+    /// Started by the first item that may use it.
+    pub lsd: OnceLock<LsdHandle>,
+    /// Started by the first item that wants to be called.
+    pub port_map: OnceLock<PortMap>,
     /// How many items are running: each gets its share of the memory.
     pub running: watch::Sender<u32>,
     /// Client name and version, as peers are told.
@@ -60,6 +66,31 @@ impl Context {
             Some(DhtHandle::start_on(udp, config, self.http.resolver().clone()))
         };
         self.dht.get_or_init(start).as_ref()
+    }
+
+    /// The neighbours on the local network, unless they are not to be asked.
+    pub fn lsd(&self) -> Option<&LsdHandle> {
+        self.settings.lsd.then(|| self.lsd.get_or_init(|| LsdHandle::start(self.registry.port())))
+    }
+
+    /// Has the router forward our ports, if the user or an item that is here for long (`seed`) wants it.
+    pub fn map_ports(&self, seed: bool) {
+        if !self.settings.port_map.unwrap_or(seed) {
+            return;
+        }
+        self.port_map.get_or_init(|| {
+            let dht = self.dht.get().and_then(Option::as_ref).cloned();
+            let tcp = self.registry.port();
+            let map = PortMap::start(tcp, self.udp.as_ref().map_or(tcp, UdpPort::port));
+            let mut status = map.watch();
+            tokio::spawn(async move {
+                let mapped = status.wait_for(|status| matches!(status, MapStatus::Mapped(_))).await.is_ok();
+                if let Some(dht) = dht.filter(|_| mapped) {
+                    dht.mapped();
+                }
+            });
+            map
+        });
     }
 
     /// Bytes of buffers for each of `running` items whose pieces have `piece_length` bytes: its share of what there is,

@@ -29,6 +29,9 @@ use crate::io::udp_tracker::UdpTrackers;
 /// How long the DHT may take to write its tables down.
 const DHT_FAREWELL: Duration = Duration::from_millis(500);
 
+/// How long a router may take to close the ports again.
+const MAP_FAREWELL: Duration = Duration::from_secs(1);
+
 /// All downloads of a run. Lives within a tokio runtime.
 pub struct Engine {
     context: SharedContext,
@@ -97,6 +100,8 @@ impl Engine {
             announcer: Announcer::new(http.clone(), UdpTrackers::spawn(StdRng::from_rng(&mut rng))),
             http,
             dht: OnceLock::new(),
+            lsd: OnceLock::new(),
+            port_map: OnceLock::new(),
             running: watch::channel(0).0,
             client: settings.user_agent.as_str().into(),
             settings,
@@ -132,9 +137,17 @@ impl Engine {
         }
         let all = async { while self.items.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(grace, all).await;
-        if let Some(Some(dht)) = self.context.dht.get() {
-            dht.shutdown(DHT_FAREWELL).await;
-        }
+        let dht = async {
+            if let Some(Some(dht)) = self.context.dht.get() {
+                dht.shutdown(DHT_FAREWELL).await;
+            }
+        };
+        let ports = async {
+            if let Some(map) = self.context.port_map.get() {
+                map.close(MAP_FAREWELL).await;
+            }
+        };
+        tokio::join!(dht, ports);
     }
 }
 

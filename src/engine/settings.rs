@@ -21,6 +21,8 @@ pub struct EngineSettings {
     pub dht_bootstrap: Vec<String>,
     /// Whether the well-known routers are asked.
     pub dht_well_known: bool,
+    /// Whether routers are asked to forward our port; `None`: for seeding alone.
+    pub port_map: Option<bool>,
     pub pex: bool,
     pub lsd: bool,
     /// Fetch from the web seeds that the torrent names.
@@ -45,6 +47,7 @@ impl Default for EngineSettings {
             dht: true,
             dht_bootstrap: Vec::new(),
             dht_well_known: true,
+            port_map: None,
             pex: true,
             lsd: true,
             web_seeds: true,

@@ -27,6 +27,7 @@ use crate::io::check::CheckWatch;
 use crate::io::dht_task::{DhtSearch, DhtStatus};
 use crate::io::dial::Greeted;
 use crate::io::disk::{DiskReport, TorrentDisk};
+use crate::io::lsd_task::Neighbours;
 use crate::io::peer_task::PeerReport;
 use crate::io::tracker_task::{TrackerHandle, TrackerNews, TrackerStatus};
 use crate::proto::session::PeerEvent;
@@ -112,6 +113,7 @@ pub(super) struct TorrentTask {
     /// It has been told that verified data can't be read any more.
     pub told_of_losses: bool,
     pub search: Option<DhtSearch>,
+    pub neighbours: Option<Neighbours>,
     pub dht_status: Option<watch::Receiver<DhtStatus>>,
     /// The metadata, and the selection that was told of with it.
     pub known: Option<(Arc<Info>, Arc<[bool]>)>,
@@ -134,6 +136,14 @@ pub(super) struct TorrentTask {
 async fn found(search: &mut Option<DhtSearch>) -> Option<Vec<SocketAddr>> {
     match search {
         Some(search) => search.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What neighbour is heard next; waits for ever where there is none.
+async fn heard(neighbours: &mut Option<Neighbours>) -> Option<SocketAddr> {
+    match neighbours {
+        Some(neighbours) => neighbours.next().await,
         None => std::future::pending().await,
     }
 }
@@ -176,6 +186,7 @@ impl TorrentTask {
             true = changed(&mut self.tracker_status) => self.on_tracker_status(),
             // Its nodes are of interest while there is nobody else.
             true = changed(&mut self.dht_status), if self.links.is_empty() => self.gauge.touch(),
+            Some(neighbour) = heard(&mut self.neighbours) => self.on_addresses(Source::Lsd, &[neighbour]),
             Some(addresses) = found(&mut self.search) => self.on_addresses(Source::Dht, &addresses),
             Some(prepared) = inbox.prepared.recv() => self.on_prepared(prepared),
             Some(complaint) = inbox.saved.recv() => self.on_saved(complaint),

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 pub use self::calls::Calls;
 pub use self::speed::{DiskSpeed, HashSpeed};
 use super::dht_task::{DhtConfig, DhtHandle, DhtStatus};
+use super::port_map::{MapStatus, Mapped, PortMap};
 use super::resolve::Resolver;
 use crate::base::id::{InfoHashV1, TorrentId};
 use crate::proto::dht::node::NodeStatus;
@@ -48,6 +49,8 @@ pub struct Diagnosis {
     pub resolved: u32,
     pub v4: Path,
     pub v6: Path,
+    /// What the router said to being asked for the port.
+    pub mapping: Result<Mapped, String>,
     pub disk: Result<DiskSpeed, String>,
     pub hash: HashSpeed,
 }
@@ -75,6 +78,8 @@ pub async fn examine(examination: Examination) -> Diagnosis {
     let (mut v4, mut v6) =
         (Path { route: route_v4(), ..Path::default() }, Path { route: route_v6(), ..Path::default() });
     let (mut names, mut resolved) = (0, 0);
+    // While the DHT is asked, and until the calls have been tried, since they may come through it.
+    let map = port.as_ref().ok().filter(|_| v4.route.is_some()).map(|&port| PortMap::start(port, port));
     if v4.route.is_some() || v6.route.is_some() || !examination.bootstrap.is_empty() {
         let port = port.as_ref().copied().unwrap_or(0);
         if let Ok(dht) = ask_the_dht(&examination, port).await {
@@ -83,12 +88,19 @@ pub async fn examine(examination: Examination) -> Diagnosis {
             v6.note(dht.v6);
         }
     }
+    let mapping = match &map {
+        Some(map) => mapped(map, examination.patience).await,
+        None => Err("there is no way to the Internet by IPv4".into()),
+    };
     if let Ok(mut inbound) = inbound {
         v4.calls = inbound.probe(v4.route, v4.external).await;
         v6.calls = inbound.probe(v6.route, v6.external).await;
     }
+    if let Some(map) = &map {
+        map.close(Duration::from_secs(1)).await;
+    }
     let (disk, hash) = speeds.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
-    Diagnosis { port, names, resolved, v4, v6, disk, hash }
+    Diagnosis { port, names, resolved, v4, v6, mapping, disk, hash }
 }
 
 impl Path {
@@ -97,6 +109,17 @@ impl Path {
             (self.queries, self.answers) = (node.queries, node.answers);
             (self.nodes, self.external) = (node.confirmed, node.external);
         }
+    }
+}
+
+/// What becomes of the mapping within that time.
+async fn mapped(map: &PortMap, patience: Duration) -> Result<Mapped, String> {
+    let mut status = map.watch();
+    let told = tokio::time::timeout(patience, status.wait_for(|status| *status != MapStatus::Asking)).await;
+    match told.map(|told| told.map(|told| told.clone())) {
+        Ok(Ok(MapStatus::Mapped(mapped))) => Ok(mapped),
+        Ok(Ok(MapStatus::Failed(why))) => Err(why),
+        _ => Err("the router does not answer".into()),
     }
 }
 

@@ -53,6 +53,11 @@ pub struct NetworkArgs {
     /// Do not exchange peers with peers
     #[arg(long, env = "RTORRENT_CLI_NO_PEX", hide_env = true, value_parser = BoolishValueParser::new())]
     pub no_pex: bool,
+    /// Have the router forward our port, by UPnP, NAT-PMP or PCP: yes, no [default: yes for seed, no for others]
+    #[arg(long, value_name = "YES", num_args = 0..=1, require_equals = true, default_missing_value = "yes")]
+    #[arg(env = "RTORRENT_CLI_PORT_MAP", hide_env = true, hide_possible_values = true)]
+    #[arg(value_parser = BoolishValueParser::new())]
+    pub port_map: Option<bool>,
     /// Do not look for peers on the local network
     #[arg(long, env = "RTORRENT_CLI_NO_LSD", hide_env = true, value_parser = BoolishValueParser::new())]
     pub no_lsd: bool,

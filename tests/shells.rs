@@ -37,7 +37,9 @@ fn is_here(shell: &str) -> bool {
 /// Types `line` and Tab; gives the screen once `wanted` stands on it.
 #[track_caller]
 fn asked(terminal: &Terminal, line: &str, wanted: &str) {
+    // An interrupt ends what the last question left open; where it only ends a completion under way, the line is still there.
     terminal.tmux(&["send-keys", "C-c"]);
+    terminal.tmux(&["send-keys", "C-u"]);
     terminal.tmux(&["send-keys", "-l", "clear; echo re''ady"]);
     terminal.tmux(&["send-keys", "Enter"]);
     terminal.lines(|screen| screen.lines().any(|line| line.trim() == "ready"));

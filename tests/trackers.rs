@@ -27,7 +27,12 @@ const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Far more than anything here takes: only a test that fails waits so long.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Asks trackers on loopback whatever their path.
 fn announcer(resolver: Resolver) -> Announcer {
+    careful_announcer(resolver).trusting(&[], true)
+}
+
+fn careful_announcer(resolver: Resolver) -> Announcer {
     let http = HttpClient::new("rtorrent-cli/test", resolver);
     Announcer::new(http, UdpTrackers::spawn(StdRng::seed_from_u64(2)))
 }
@@ -240,6 +245,21 @@ async fn what_a_tracker_says_is_shown_without_the_passkey() {
     let server = OddServer::answering("400 Bad Request", b"d14:failure reason3:bade").await;
     let scene = Scene::start(&[&[&server.url("/announce")]], false);
     assert!(error_of(&scene).await.ends_with("/announce: bad"));
+}
+
+#[tokio::test]
+async fn on_the_local_network_only_what_looks_like_a_tracker_is_asked() {
+    let tracker = TrackerServer::start(V4).await.unwrap();
+    let printer = OddServer::answering("200 OK", b"d5:filesdee").await;
+    let urls = [printer.url("/print/announce"), tracker.http_url()];
+    let careful = careful_announcer(Resolver::new());
+    let scraped = scrape(&careful, &urls, InfoHashV1(HASH), PATIENCE).await;
+    assert!(scraped[0].outcome.as_ref().unwrap_err().contains("on the local network"), "{:?}", scraped[0].outcome);
+    assert!(scraped[1].outcome.is_ok(), "{:?}", scraped[1].outcome);
+    // The user's own word counts.
+    let named = careful.trusting(&urls, false);
+    let scraped = scrape(&named, &urls[..1], InfoHashV1(HASH), PATIENCE).await;
+    assert!(!scraped[0].outcome.as_ref().is_err_and(|why| why.contains("on the local network")));
 }
 
 #[tokio::test]

@@ -44,6 +44,7 @@ pub async fn all(
     }
     let http = HttpClient::new(user_agent, Resolver::new());
     let trackers = Announcer::new(http, UdpTrackers::spawn(StdRng::from_rng(&mut rand::rng())));
+    let trackers = trackers.trusting(&network.trackers, network.allow_private);
     tokio::select! {
         scraped = scrape(&trackers, &urls, hash, PATIENCE) => Ok(Ok(scraped)),
         signal = signals.next() => Ok(Err(signal)),

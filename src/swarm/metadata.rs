@@ -15,6 +15,8 @@ use crate::swarm::action::PeerKey;
 
 /// How many peers are asked for the same piece at a time.
 const ASKED_AT_ONCE: u8 = 3;
+/// The same where one piece is all: some clients answer for metadata in their own time, and the quickest counts.
+const ASKED_AT_ONCE_IF_SMALL: u8 = 8;
 /// How many pieces one peer is asked for at a time.
 const PER_PEER: usize = 8;
 /// Sizes that are fetched at the same time, those with the most peers first.
@@ -113,7 +115,8 @@ impl MetadataFetch {
                 let Some(askers) = askers.get_mut(&offer.size) else { continue };
                 let missing = offer.missing(self.shared.get(&offer.size));
                 let mut wanted: Vec<(u8, u32)> = missing.map(|index| (askers[index as usize], index)).collect();
-                wanted.retain(|(askers, _)| *askers < ASKED_AT_ONCE);
+                let most = if offer.size <= BLOCK_LEN { ASKED_AT_ONCE_IF_SMALL } else { ASKED_AT_ONCE };
+                wanted.retain(|(askers, _)| *askers < most);
                 wanted.sort_unstable();
                 wanted.truncate(room);
                 wanted.iter().for_each(|(_, index)| askers[*index as usize] += 1);
@@ -370,17 +373,29 @@ mod tests {
     fn silence_and_rejection_make_room_for_others() {
         let info = info(100);
         let (mut fetch, now) = fetch_of(&info);
-        for peer in 0..5 {
+        for peer in 0..10 {
             fetch.offer(PeerKey(peer), Some(100));
         }
-        assert_eq!(fetch.requests(now).len(), 3);
+        assert_eq!(fetch.requests(now).len(), 8);
         fetch.on_rejected(now, PeerKey(0), 0);
-        assert_eq!(fetch.requests(now), [(PeerKey(3), vec![0])]);
+        assert_eq!(fetch.requests(now), [(PeerKey(8), vec![0])]);
         let later = now + PATIENCE;
         assert_eq!(fetch.next_due(), Some(later));
         fetch.on_timeout(later);
-        assert_eq!(fetch.requests(later), [(PeerKey(4), vec![0])]);
+        assert_eq!(fetch.requests(later), [(PeerKey(9), vec![0])]);
         assert_eq!(fetch.on_piece(PeerKey(1), 0, 100, info.clone()), Fetched::Complete(info), "late but welcome");
+    }
+
+    #[test]
+    fn where_there_are_several_pieces_each_is_asked_of_three() {
+        let (mut fetch, now) = fetch_of(&info(20_000));
+        for peer in 0..10 {
+            fetch.offer(PeerKey(peer), Some(20_000));
+        }
+        let asked: Vec<u32> = fetch.requests(now).into_iter().flat_map(|(_, indices)| indices).collect();
+        for piece in 0..2 {
+            assert_eq!(asked.iter().filter(|index| **index == piece).count(), 3, "{asked:?}");
+        }
     }
 
     #[test]

@@ -120,7 +120,7 @@ impl Torrent {
         }
         let (held, lent) = (pieces.staging.leases().bytes_of(key), pieces.staging.leases().bytes());
         let left = pieces.unleased_bytes() + lent;
-        // Nor does anybody hold what others could have long before.
+        // Nobody holds what others could have long before.
         let horizon = if peer.rate == 0 || held == 0 { u64::MAX } else { (peer.rate * HORIZON).saturating_sub(held) };
         if horizon < BLOCK_LEN.into() {
             return 0;

@@ -58,7 +58,9 @@ async fn we_find_what_mainline_nodes_announced() {
     let handle = start(config(&testnet.bootstrap));
     let mut search = handle.lookup(torrent(1), None, false);
     finds(&mut search, "127.0.0.1:4711".parse().unwrap()).await;
-    assert!(handle.status().answers() > 0);
+    // Peers are handed on as they come; the status follows a moment later.
+    let mut watch = handle.watch();
+    tokio::time::timeout(PATIENCE, watch.wait_for(|status| status.answers() > 0)).await.expect("an answer").unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,6 +3,7 @@
 pub mod allowance;
 pub mod bencode;
 pub mod bitfield;
+pub mod blocklist;
 pub mod compact;
 pub mod hash;
 pub mod have_log;

@@ -71,6 +71,7 @@ module completions {
     --no-lsd                  # Do not look for peers on the local network
     --web-seed: string        # Fetch from this web server too (BEP 19)
     --allow-private           # Let torrents name web seeds and trackers on the local network
+    --blocklist: path         # Have nothing to do with the peers that this list names, plain or gzip: CIDR, P2P and eMule lines
     --no-web-seeds            # Do not fetch from the web seeds that a torrent names
     --transport: string@"nu-complete rtorrent-cli transport" # Reach peers over: auto (TCP and uTP, whichever connects first), tcp, utp
     --encryption: string@"nu-complete rtorrent-cli encryption" # Encrypt connections to peers: auto (with those that want it), require (all), off
@@ -162,6 +163,7 @@ module completions {
     --no-lsd                  # Do not look for peers on the local network
     --web-seed: string        # Fetch from this web server too (BEP 19)
     --allow-private           # Let torrents name web seeds and trackers on the local network
+    --blocklist: path         # Have nothing to do with the peers that this list names, plain or gzip: CIDR, P2P and eMule lines
     --no-web-seeds            # Do not fetch from the web seeds that a torrent names
     --transport: string@"nu-complete rtorrent-cli get transport" # Reach peers over: auto (TCP and uTP, whichever connects first), tcp, utp
     --encryption: string@"nu-complete rtorrent-cli get encryption" # Encrypt connections to peers: auto (with those that want it), require (all), off
@@ -222,6 +224,7 @@ module completions {
     --no-lsd                  # Do not look for peers on the local network
     --web-seed: string        # Fetch from this web server too (BEP 19)
     --allow-private           # Let torrents name web seeds and trackers on the local network
+    --blocklist: path         # Have nothing to do with the peers that this list names, plain or gzip: CIDR, P2P and eMule lines
     --no-web-seeds            # Do not fetch from the web seeds that a torrent names
     --transport: string@"nu-complete rtorrent-cli info transport" # Reach peers over: auto (TCP and uTP, whichever connects first), tcp, utp
     --encryption: string@"nu-complete rtorrent-cli info encryption" # Encrypt connections to peers: auto (with those that want it), require (all), off
@@ -310,6 +313,7 @@ module completions {
     --no-lsd                  # Do not look for peers on the local network
     --web-seed: string        # Fetch from this web server too (BEP 19)
     --allow-private           # Let torrents name web seeds and trackers on the local network
+    --blocklist: path         # Have nothing to do with the peers that this list names, plain or gzip: CIDR, P2P and eMule lines
     --no-web-seeds            # Do not fetch from the web seeds that a torrent names
     --transport: string@"nu-complete rtorrent-cli seed transport" # Reach peers over: auto (TCP and uTP, whichever connects first), tcp, utp
     --encryption: string@"nu-complete rtorrent-cli seed encryption" # Encrypt connections to peers: auto (with those that want it), require (all), off

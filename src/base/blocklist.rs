@@ -15,45 +15,78 @@ pub struct Blocklist {
     v6: Vec<(u128, u128)>,
 }
 
-/// What was read of a list.
+/// What was read of one or more lists.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Parsed {
     pub list: Blocklist,
-    /// Lines that say which addresses to block.
+    pub lines: Lines,
+}
+
+/// What the lines of a list were.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Lines {
+    /// Those that say which addresses to block.
     pub good: usize,
-    /// Lines that make no sense, and the number of the first, from 1.
+    /// Those that make no sense, and the number of the first, from 1.
     pub bad: usize,
     pub first_bad: Option<usize>,
+}
+
+/// Takes lists line by line.
+#[derive(Debug, Default)]
+pub struct Reader {
+    list: Blocklist,
+    lines: Lines,
+    nth: usize,
 }
 
 /// eMule lets pass what has this level or a higher one.
 const LET_PASS: u32 = 128;
 
-impl Blocklist {
-    /// Reads a list, each line in whatever form it has; empty lines and comments (`#`, `//`, `;`) are none.
-    pub fn parse(text: &[u8]) -> Parsed {
-        let mut parsed = Parsed::default();
-        for (nth, line) in text.split(|byte| *byte == b'\n').enumerate() {
-            let line = line.trim_ascii();
-            if line.is_empty() || line.starts_with(b"#") || line.starts_with(b"//") || line.starts_with(b";") {
-                continue;
+impl Reader {
+    /// The next line, in whatever form it has; empty lines and comments (`#`, `//`, `;`) are none.
+    pub fn line(&mut self, line: &[u8]) {
+        self.nth += 1;
+        let line = line.trim_ascii();
+        if line.is_empty() || line.starts_with(b"#") || line.starts_with(b"//") || line.starts_with(b";") {
+            return;
+        }
+        match read_line(line) {
+            Some(range) => {
+                self.lines.good += 1;
+                self.list.push(range);
             }
-            match read_line(line) {
-                Some(range) => {
-                    parsed.good += 1;
-                    parsed.list.push(range);
-                }
-                None => {
-                    parsed.bad += 1;
-                    parsed.first_bad.get_or_insert(nth + 1);
-                }
+            None => {
+                self.lines.bad += 1;
+                self.lines.first_bad.get_or_insert(self.nth);
             }
         }
-        merge(&mut parsed.list.v4, |last| last.checked_add(1));
-        merge(&mut parsed.list.v6, |last| last.checked_add(1));
-        parsed
     }
 
+    /// The list ends here, another may follow: what its lines were.
+    pub fn end_list(&mut self) -> Lines {
+        self.nth = 0;
+        std::mem::take(&mut self.lines)
+    }
+
+    /// All lists as one.
+    pub fn finish(mut self) -> Blocklist {
+        merge(&mut self.list.v4, |last| last.checked_add(1));
+        merge(&mut self.list.v6, |last| last.checked_add(1));
+        self.list
+    }
+}
+
+impl Blocklist {
+    /// Reads a whole list.
+    pub fn parse(text: &[u8]) -> Parsed {
+        let mut reader = Reader::default();
+        text.split(|byte| *byte == b'\n').for_each(|line| reader.line(line));
+        let lines = reader.end_list();
+        Parsed { list: reader.finish(), lines }
+    }
+
+    /// Whether the user wants nothing to do with `ip`.
     pub fn blocks(&self, ip: IpAddr) -> bool {
         match ip.to_canonical() {
             IpAddr::V4(ip) => holds(&self.v4, ip.to_bits()),
@@ -99,10 +132,12 @@ fn merge<T: Ord + Copy>(ranges: &mut Vec<(T, T)>, next: impl Fn(T) -> Option<T>)
 
 /// `Some(None)`: a line in order that blocks nothing. `None`: no sense in it.
 fn read_line(line: &[u8]) -> Option<Option<(IpAddr, IpAddr)>> {
-    if let Some((range, rest)) = split_at(line, b',') {
+    // A comma elsewhere is one of a name.
+    if let Some((range, rest)) = split_at(line, b',')
+        && let Some(range) = read_range(range)
+    {
         let level = rest.split(|byte| *byte == b',').next().unwrap_or_default();
         let level: u32 = str::from_utf8(level.trim_ascii()).ok()?.parse().ok()?;
-        let range = read_range(range)?;
         return Some((level < LET_PASS).then_some(range));
     }
     if let Some(range) = read_range(line) {
@@ -180,7 +215,7 @@ mod tests {
 
     fn blocked(list: &str, ips: &[&str]) -> Vec<bool> {
         let parsed = Blocklist::parse(list.as_bytes());
-        assert_eq!(parsed.bad, 0, "{list}");
+        assert_eq!(parsed.lines.bad, 0, "{list}");
         ips.iter().map(|ip| parsed.list.blocks(ip.parse().unwrap())).collect()
     }
 
@@ -191,7 +226,7 @@ mod tests {
             "1.2.3.0/24",
             "1.2.3.77/24",
             "1.2.3.0-1.2.3.255",
-            "Some Org: with-hyphens, no:1.2.3.0-1.2.3.255".replace(',', "").as_str(),
+            "Some Org, Inc: with-hyphens, 1, no:1.2.3.0-1.2.3.255",
             "001.002.003.000 - 001.002.003.255 , 000 , Some, name",
             "::ffff:1.2.3.0/120",
             "# a comment\r\n\r\n; another\n1.2.3.0 - 1.2.3.255\r\n",
@@ -218,13 +253,14 @@ mod tests {
         let parsed = Blocklist::parse(
             b"1.1.1.1\n1.2.3\n1.2.3.4-1.2.3.3\n1.2.3.0/33\n<html>\n1.2.3.256\n1.1.1.1 - ::1\n::ffff:1.2.3.4/64\n\xff\xfe",
         );
-        assert_eq!((parsed.good, parsed.bad, parsed.first_bad, parsed.list.len()), (1, 8, Some(2), 1));
+        assert_eq!(parsed.lines, Lines { good: 1, bad: 8, first_bad: Some(2) });
+        assert_eq!(parsed.list.len(), 1);
     }
 
     #[test]
     fn ranges_that_touch_are_one() {
         let parsed = Blocklist::parse(b"1.0.0.5-1.0.0.9\n1.0.0.0-1.0.0.4\n1.0.0.2\n255.255.255.255\n255.0.0.0/8");
-        assert_eq!((parsed.good, parsed.list.len()), (5, 2));
+        assert_eq!((parsed.lines.good, parsed.list.len()), (5, 2));
     }
 
     proptest! {

@@ -1,11 +1,15 @@
 //! From arguments to what the engine is started with.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::args::{Allocation, Check, EncryptionChoice, NetworkArgs, OutputArgs, StateArgs, TransportChoice};
 use super::display::{Display, TOLD};
 use super::error::{Problem, file_problem};
+use super::exit::Exit;
+use crate::base::blocklist::{Blocklist, Reader};
 use crate::engine::{Allocate, CheckMode, Encryption, EngineSettings, Transport};
+use crate::io::blocklist_file::read_list;
 
 /// The engine's settings for these flags.
 pub fn engine(network: &NetworkArgs, state: &StateArgs) -> EngineSettings {
@@ -34,6 +38,31 @@ pub fn engine(network: &NetworkArgs, state: &StateArgs) -> EngineSettings {
         user_agent: network.user_agent.clone().unwrap_or_else(|| EngineSettings::default().user_agent),
         ..EngineSettings::default()
     }
+}
+
+/// The lists of those whom the user forbids, as one. Lines without sense are told of and passed over.
+///
+/// # Errors
+/// If a list can't be read, or no line of it is one of a blocklist.
+pub fn blocklist(paths: &[PathBuf], display: &Display) -> Result<Arc<Blocklist>, Problem> {
+    let mut reader = Reader::default();
+    for path in paths {
+        let doing = "read the blocklist";
+        let lines = read_list(path, &mut reader).map_err(|error| file_problem(doing, path, error))?;
+        let Some(first) = lines.first_bad else { continue };
+        let (name, good, bad) = (path.display(), lines.good, lines.bad);
+        if good == 0 {
+            let message = format!("{name} is no blocklist: none of its lines names addresses");
+            return Err(Problem::new(Exit::Usage, message)
+                .hint("wanted are lines like 10.0.0.0/8, name:1.2.3.0-1.2.3.255 or 1.2.3.0 - 1.2.3.255 , 0 , name"));
+        }
+        let name_none = if bad == 1 { "names no" } else { "name no" };
+        let all = good + bad;
+        display.warning(&format!(
+            "{name}: {bad} of {all} lines {name_none} addresses (the first is line {first}); passed over"
+        ));
+    }
+    Ok(Arc::new(reader.finish()))
 }
 
 /// The folder named, none for `none`, else the platform's.

@@ -61,6 +61,7 @@ impl TorrentTask {
         config.pex = context.settings.pex;
         config.super_seed = matches!(item.goal, Goal::Seed { super_seed: true, .. });
         config.listen_port = Some(context.registry.port());
+        config.blocklist = context.settings.blocklist.clone();
         let torrent = Torrent::new(config, Instant::now(), StdRng::from_rng(&mut rand::rng()));
         let (gauge, progress) = Gauge::new(Progress { name, ..Progress::default() });
         let task = TorrentTask {
@@ -341,6 +342,9 @@ impl TorrentTask {
         }
         for peer in named {
             if let Ok(addr) = peer.parse::<SocketAddr>() {
+                if self.context.settings.blocklist.blocks(addr.ip()) {
+                    self.tell(Event::Warning(format!("peer {addr} stands in the blocklist: it is not called")));
+                }
                 self.out_addresses(Source::User, vec![addr]);
             } else if let Some((host, port)) = peer.rsplit_once(':').and_then(|(h, p)| Some((h, p.parse().ok()?))) {
                 self.look_up(host.into(), port);

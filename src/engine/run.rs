@@ -84,7 +84,10 @@ impl Engine {
         let (transport, encryption) = (settings.transport, settings.encryption);
         let udp = open_udp(&settings, listeners.port());
         let listeners = if transport == Transport::Utp { listeners.without_tcp() } else { listeners };
-        let registry = listen::serve(listeners, encryption);
+        if let Some(udp) = &udp {
+            udp.set_blocklist(settings.blocklist.clone());
+        }
+        let registry = listen::serve(listeners, encryption, settings.blocklist.clone());
         let utp = udp.as_ref().filter(|_| transport != Transport::Tcp).map(UdpPort::utp);
         if let Some(utp) = &utp {
             utp.accept(registry.arrivals());

@@ -2,7 +2,9 @@
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use crate::base::blocklist::Blocklist;
 use crate::io::dial::{Encryption, Transport};
 
 /// What one engine is started with.
@@ -33,6 +35,8 @@ pub struct EngineSettings {
     pub transport: Transport,
     /// Whether connections to peers are encrypted.
     pub encryption: Encryption,
+    /// Whom the user forbids: no packet goes to them as peers, and none of theirs is heeded.
+    pub blocklist: Arc<Blocklist>,
     /// What HTTP requests call us.
     pub user_agent: String,
 }
@@ -54,6 +58,7 @@ impl Default for EngineSettings {
             allow_private: false,
             transport: Transport::Auto,
             encryption: Encryption::Auto,
+            blocklist: Arc::default(),
             user_agent: concat!("rtorrent-cli/", env!("CARGO_PKG_VERSION")).into(),
         }
     }

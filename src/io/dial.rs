@@ -181,9 +181,8 @@ fn failure(error: &io::Error) -> DialFailure {
         | io::ErrorKind::HostUnreachable
         | io::ErrorKind::AddrNotAvailable
         | io::ErrorKind::Unsupported => DialFailure::Unreachable,
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::InvalidData => {
-            DialFailure::WrongHandshake
-        }
+        io::ErrorKind::InvalidData => DialFailure::WrongHandshake,
+        // One that hangs up before a word of its own may be full, or still checking its files: soon it may not be.
         _ => DialFailure::Refused,
     }
 }

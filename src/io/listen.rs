@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -18,6 +19,7 @@ use tokio::time::timeout;
 use super::dial::{Encryption, Greeted};
 use super::mse;
 use super::stream::PeerStream;
+use crate::base::blocklist::Blocklist;
 use crate::base::compact::canonical;
 use crate::base::id::{InfoHashV1, TorrentId};
 use crate::proto::mse::Skeys;
@@ -147,12 +149,12 @@ impl Registry {
     }
 }
 
-/// Starts the listener task. It ends when the runtime does.
-pub fn serve(listeners: Listeners, encryption: Encryption) -> Registry {
+/// Starts the listener task. It ends when the runtime does. Who stands in `blocklist` gets no byte.
+pub fn serve(listeners: Listeners, encryption: Encryption, blocklist: Arc<Blocklist>) -> Registry {
     let (changes, inbox) = mpsc::unbounded_channel();
     let (arrivals, callers) = mpsc::channel(64);
     for socket in listeners.sockets {
-        tokio::spawn(accept(socket, arrivals.clone()));
+        tokio::spawn(accept(socket, arrivals.clone(), blocklist.clone()));
     }
     tokio::spawn(run(inbox, callers, encryption));
     Registry { changes, arrivals, port: listeners.port }
@@ -192,9 +194,10 @@ async fn run(
     }
 }
 
-async fn accept(listener: TcpListener, arrivals: mpsc::Sender<Arrival>) {
+async fn accept(listener: TcpListener, arrivals: mpsc::Sender<Arrival>, blocklist: Arc<Blocklist>) {
     loop {
         match listener.accept().await {
+            Ok((_, addr)) if blocklist.blocks(addr.ip()) => {}
             Ok((socket, addr)) => {
                 // A caller that is gone already is none.
                 let Ok(stream) = PeerStream::tcp(socket) else { continue };

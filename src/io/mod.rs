@@ -1,6 +1,7 @@
 //! Drivers on tokio and threads: the only place with sockets and files.
 
 pub mod announce;
+pub mod blocklist_file;
 pub mod check;
 pub mod connect;
 pub mod dht_task;

@@ -5,13 +5,14 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
 use super::udp_socket::{ReceiveBuffers, UdpPair};
 use super::utp::{Endpoint, UtpHandle};
+use crate::base::blocklist::Blocklist;
 use crate::proto::utp::packet::looks_like_utp;
 use crate::proto::utp::socket::Transmit;
 
@@ -37,6 +38,7 @@ pub struct UdpPort {
 struct Shared {
     sockets: UdpPair,
     dht: Mutex<Option<mpsc::Sender<Datagram>>>,
+    blocklist: OnceLock<Arc<Blocklist>>,
 }
 
 impl UdpPort {
@@ -47,7 +49,7 @@ impl UdpPort {
     /// Only if not one socket could be bound.
     pub fn open(ips: &[IpAddr], port: u16) -> io::Result<UdpPort> {
         let sockets = UdpPair::bind(ips, port)?;
-        let shared = Arc::new(Shared { sockets, dht: Mutex::default() });
+        let shared = Arc::new(Shared { sockets, dht: Mutex::default(), blocklist: OnceLock::new() });
         let utp = Arc::new(Endpoint::new(Instant::now()));
         let (alive, ended) = mpsc::channel(1);
         let task = UdpTask { shared: shared.clone(), utp: utp.clone(), stuck: None, batch: Vec::new() };
@@ -67,9 +69,16 @@ impl UdpPort {
         self.shared.sockets.has_v6()
     }
 
+    /// Nothing goes to these addresses from now on, and nothing of theirs is heeded. Only the first list counts.
+    pub fn set_blocklist(&self, blocklist: Arc<Blocklist>) {
+        let _ = self.shared.blocklist.set(blocklist);
+    }
+
     /// Sends one datagram at once or not at all.
     pub fn send(&self, to: SocketAddr, bytes: &[u8]) {
-        self.shared.sockets.send(to, bytes);
+        if self.shared.admits(to) {
+            self.shared.sockets.send(to, bytes);
+        }
     }
 
     /// Hands the DHT's datagrams to the caller from now on.
@@ -83,6 +92,12 @@ impl UdpPort {
     pub fn utp(&self) -> UtpHandle {
         let families = (self.has_v4(), self.has_v6());
         UtpHandle::new(self.utp.clone(), families, self.alive.clone())
+    }
+}
+
+impl Shared {
+    fn admits(&self, addr: SocketAddr) -> bool {
+        self.blocklist.get().is_none_or(|blocklist| !blocklist.blocks(addr.ip()))
     }
 }
 
@@ -121,8 +136,9 @@ impl UdpTask {
     }
 
     fn on_datagrams(&self, buffers: &ReceiveBuffers) {
-        self.utp.handle(Instant::now(), buffers.datagrams().filter(|(_, datagram)| looks_like_utp(datagram)));
-        let mut others = buffers.datagrams().filter(|(_, datagram)| !looks_like_utp(datagram)).peekable();
+        let admitted = || buffers.datagrams().filter(|(from, _)| self.shared.admits(*from));
+        self.utp.handle(Instant::now(), admitted().filter(|(_, datagram)| looks_like_utp(datagram)));
+        let mut others = admitted().filter(|(_, datagram)| !looks_like_utp(datagram)).peekable();
         if others.peek().is_none() {
             return;
         }
@@ -162,5 +178,32 @@ async fn sleep_until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at.into()).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))] // elsewhere 127.0.0.1 alone is an address of the loopback interface
+mod tests {
+    use super::*;
+    use std::net::UdpSocket;
+
+    #[tokio::test]
+    async fn whom_the_user_forbids_is_neither_heard_nor_told_anything() {
+        let port = UdpPort::open(&[[127, 0, 0, 1].into()], 0).unwrap();
+        port.set_blocklist(Arc::new(Blocklist::parse(b"127.0.0.2").list));
+        let mut heard = port.dht_datagrams();
+        let ours = SocketAddr::from(([127, 0, 0, 1], port.port()));
+        let forbidden = UdpSocket::bind("127.0.0.2:0").unwrap();
+        let other = UdpSocket::bind("127.0.0.3:0").unwrap();
+        // A datagram of the DHT and a SYN; the loopback keeps the order.
+        forbidden.send_to(b"d1:ae", ours).unwrap();
+        forbidden.send_to(&[&[0x41, 0, 0, 7][..], &[0; 16]].concat(), ours).unwrap();
+        other.send_to(b"d1:be", ours).unwrap();
+        assert_eq!(heard.recv().await.unwrap(), (other.local_addr().unwrap(), b"d1:be".to_vec()));
+        port.send(forbidden.local_addr().unwrap(), b"x");
+        port.send(other.local_addr().unwrap(), b"x");
+        other.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        assert_eq!(other.recv(&mut [0; 9]).unwrap(), 1);
+        forbidden.set_nonblocking(true).unwrap();
+        assert_eq!(forbidden.recv(&mut [0; 99]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
     }
 }

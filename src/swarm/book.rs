@@ -7,8 +7,10 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::base::blocklist::Blocklist;
 use crate::base::compact::{canonical, is_global};
 use crate::base::priority::canonical_priority;
 use crate::proto::ext::PexFlags;
@@ -35,6 +37,8 @@ pub struct Book {
     waiting: BTreeSet<(Instant, SocketAddr)>,
     banned: HashSet<SocketAddr>,
     banned_ips: HashSet<IpAddr>,
+    /// Whom the user forbids.
+    blocklist: Arc<Blocklist>,
     ours: Ours,
     serial: u64,
 }
@@ -73,6 +77,11 @@ struct Rank {
 }
 
 impl Book {
+    /// An empty book that never takes in whom `blocklist` names.
+    pub fn new(blocklist: Arc<Blocklist>) -> Self {
+        Book { blocklist, ..Book::default() }
+    }
+
     /// Remembers an address. True if it is new and may be called.
     pub fn add(&mut self, source: Source, addr: SocketAddr) -> bool {
         let addr = canonical(addr);
@@ -232,9 +241,10 @@ impl Book {
         }
     }
 
+    /// Never to be called or let in: it lied, or the user forbids it.
     pub fn is_banned(&self, addr: SocketAddr) -> bool {
         let addr = canonical(addr);
-        self.banned.contains(&addr) || self.banned_ips.contains(&addr.ip())
+        self.banned.contains(&addr) || self.banned_ips.contains(&addr.ip()) || self.blocklist.blocks(addr.ip())
     }
 
     /// Forgets every address that none of `sources` gave.
@@ -537,5 +547,18 @@ mod tests {
             let global = per_ip(limited.parse().unwrap()) == PER_IP;
             assert!(global || limited == "2001:db8::1", "{limited}");
         }
+    }
+
+    #[test]
+    fn whom_the_user_forbids_is_never_in_the_book() {
+        let mut book = Book::new(Arc::new(Blocklist::parse(b"9.8.0.0/16\n2001:db8::/32").list));
+        for source in [Source::User, Source::Tracker, Source::Pex, Source::Lsd, Source::Dht, Source::Incoming] {
+            for text in ["9.8.7.6:5", "[::ffff:9.8.7.6]:5", "[2001:db8::1]:5"] {
+                assert!(!book.add(source, addr(text)), "{source:?} {text}");
+                book.occupy(source, addr(text));
+                assert!(book.is_banned(addr(text)));
+            }
+        }
+        assert!(book.is_empty() && book.add(Source::Pex, addr("9.9.7.6:5")));
     }
 }

@@ -7,11 +7,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 
 use crate::base::bitfield::Bitfield;
+use crate::base::blocklist::Blocklist;
 use crate::base::id::{PeerId, TorrentId};
 use crate::proto::session::{PeerCommand, Tally};
 use crate::swarm::action::{Action, DiskJob, PeerKey, Snapshot, SpilledPiece};
@@ -53,6 +55,8 @@ pub struct TorrentConfig {
     pub super_seed: bool,
     /// Where peers reach us.
     pub listen_port: Option<u16>,
+    /// Whom the user forbids: neither called nor let in.
+    pub blocklist: Arc<Blocklist>,
 }
 
 impl TorrentConfig {
@@ -68,6 +72,7 @@ impl TorrentConfig {
             pex: true,
             super_seed: false,
             listen_port: None,
+            blocklist: Arc::default(),
         }
     }
 }
@@ -157,7 +162,7 @@ impl Torrent {
     /// A torrent of which nothing is known but its id. `rng` decides all that is left to chance.
     pub fn new(config: TorrentConfig, now: Instant, rng: StdRng) -> Self {
         Torrent {
-            book: Book::default(),
+            book: Book::new(config.blocklist.clone()),
             choker: Choker::new(config.upload_slots),
             metadata: Some(MetadataFetch::new(config.id, config.max_metadata)),
             pieces: None,

@@ -1,6 +1,7 @@
 //! Flags of every command that talks to the network.
 
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
@@ -68,6 +69,9 @@ pub struct NetworkArgs {
     /// Let torrents name web seeds and trackers on the local network
     #[arg(long, env = "RTORRENT_CLI_ALLOW_PRIVATE", hide_env = true, value_parser = BoolishValueParser::new())]
     pub allow_private: bool,
+    /// Have nothing to do with the peers that this list names, plain or gzip: CIDR, P2P and eMule lines
+    #[arg(long = "blocklist", value_name = "FILE", env = "RTORRENT_CLI_BLOCKLIST", hide_env = true)]
+    pub blocklists: Vec<PathBuf>,
     /// Do not fetch from the web seeds that a torrent names
     #[arg(long, env = "RTORRENT_CLI_NO_WEB_SEEDS", hide_env = true, value_parser = BoolishValueParser::new())]
     pub no_web_seeds: bool,

@@ -1,10 +1,12 @@
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 use super::*;
+use crate::base::blocklist::Blocklist;
 use crate::base::id::InfoHashV1;
 use crate::io::listen::{self, Listeners, Registry};
 use crate::io::udp_task::UdpPort;
@@ -22,7 +24,12 @@ fn dialler(encryption: Encryption) -> Dialler {
 
 /// A listener with this policy, and the callers that it lets pass.
 fn serve(encryption: Encryption) -> (Registry, SocketAddr, mpsc::Receiver<Greeted>) {
-    let registry = listen::serve(Listeners::bind(None).unwrap(), encryption);
+    serve_without(encryption, b"")
+}
+
+fn serve_without(encryption: Encryption, blocklist: &[u8]) -> (Registry, SocketAddr, mpsc::Receiver<Greeted>) {
+    let blocklist = Arc::new(Blocklist::parse(blocklist).list);
+    let registry = listen::serve(Listeners::bind(None).unwrap(), encryption, blocklist);
     let (callers, calls) = mpsc::channel(8);
     registry.register(TorrentId::from_v1(ID), callers);
     let addr = SocketAddr::from(([127, 0, 0, 1], registry.port()));
@@ -70,9 +77,9 @@ async fn two_sides_meet_where_their_policies_do() {
         (Auto, Require, Ok((encrypted, true))), // closed on the plain handshake, then called again
         (Off, Auto, Ok((plain, false))),
         (Off, Off, Ok((plain, false))),
-        (Off, Require, Err(DialFailure::WrongHandshake)),
+        (Off, Require, Err(DialFailure::Refused)),
         (Require, Auto, Ok((encrypted, true))),
-        (Require, Off, Err(DialFailure::WrongHandshake)),
+        (Require, Off, Err(DialFailure::Refused)),
         (Require, Require, Ok((encrypted, true))),
     ] {
         assert_eq!(call(caller, called, None).await, expected, "{caller:?} calls {called:?}");
@@ -162,4 +169,19 @@ async fn who_hangs_up_on_tcp_is_tried_over_utp() {
         assert_eq!(greeted.way, answer.await.unwrap().0);
         assert_eq!(greeted.handshake, handshake(2));
     }
+}
+
+#[tokio::test]
+async fn a_caller_whom_the_user_forbids_gets_no_byte() {
+    let (_registry, addr, mut calls) = serve_without(Encryption::Auto, b"127.0.0.0/8");
+    let mut caller = TcpStream::connect(addr).await.unwrap();
+    let _ = caller.write_all(&handshake(1).encode()).await; // it may be closed by then
+    let mut got = Vec::new();
+    let _ = caller.read_to_end(&mut got).await; // an end or a reset
+    assert!(got.is_empty() && calls.try_recv().is_err());
+    let (registry, addr, mut calls) = serve_without(Encryption::Auto, b"126.0.0.0/8");
+    let mut caller = TcpStream::connect(addr).await.unwrap();
+    caller.write_all(&handshake(1).encode()).await.unwrap();
+    assert_eq!(calls.recv().await.unwrap().handshake, handshake(1));
+    drop(registry);
 }

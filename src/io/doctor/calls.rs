@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -45,7 +46,7 @@ impl Inbound {
     /// # Errors
     /// The refusal, if no port can be had.
     pub fn listen(ports: Option<RangeInclusive<u16>>) -> std::io::Result<Inbound> {
-        let registry = listen::serve(Listeners::bind(ports)?, Encryption::Auto);
+        let registry = listen::serve(Listeners::bind(ports)?, Encryption::Auto, Arc::default());
         let mut secret = [0; 20];
         StdRng::from_rng(&mut rand::rng()).fill_bytes(&mut secret);
         let id = TorrentId::from_v1(InfoHashV1(secret));

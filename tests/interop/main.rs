@@ -125,6 +125,11 @@ fn rows() -> Vec<Row> {
         });
     }
     rows.push(Row {
+        name: "get from nginx alone, by HTTPS".into(),
+        needs: vec!["nginx", "openssl"],
+        run: Box::new(get_by_https),
+    });
+    rows.push(Row {
         name: "get over a UDP tracker from libtorrent".into(),
         needs: Peer::Libtorrent.programs(),
         run: Box::new(|scene| get_over_udp(scene, &Content::tree())),
@@ -205,6 +210,24 @@ fn get_from_web(scene: &Scene, place: &str) -> Result<(), String> {
         "busy/" if nginx.answers("503").0 == 0 => Err("it was never busy".into()),
         _ => Ok(()),
     }
+}
+
+/// The same by HTTPS, with a certificate that is good by an authority of our own and bad by all others.
+fn get_by_https(scene: &Scene) -> Result<(), String> {
+    let folder = scene.folder.path();
+    let content = Content::tree();
+    let torrent = content.write(&folder.join("seed"), &Place::free().http_url());
+    let nginx = Nginx::start(folder)?;
+    let (url, source) = (nginx.secure_url(""), source(&torrent, false));
+    let flags = ["--no-trackers", "--web-seed", &url];
+    let distrustful = ours::get(folder, &source, &[&flags[..], &["--max-time", "4"]].concat());
+    if distrustful.is_ok() || nginx.answers("206").0 > 0 {
+        return Err("a certificate of nobody was good enough".into());
+    }
+    ours::get_trusting(folder, &source, &flags, Some(&folder.join("ca.pem")))?;
+    content.compare(&folder.join("seed"), &folder.join("ours"))?;
+    let (_, sent) = nginx.answers("206");
+    if sent == content.bytes() as u64 { Ok(()) } else { Err(format!("{sent} bytes of {} were sent", content.bytes())) }
 }
 
 /// The tracker is asked over UDP (BEP 15) and nothing else is said of the seeder.

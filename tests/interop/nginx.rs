@@ -11,6 +11,7 @@ use crate::process::{Running, free_port, wait};
 pub struct Nginx {
     _running: Running,
     port: u16,
+    secure: u16,
     log: std::path::PathBuf,
 }
 
@@ -20,14 +21,17 @@ impl Nginx {
     /// # Errors
     /// If it does not start.
     pub fn start(folder: &Path) -> Result<Nginx, String> {
-        let (port, at, log) = (free_port(), folder.display(), folder.join("access.log"));
+        certify(folder)?;
+        let (port, secure) = (free_port(), free_port());
+        let (at, log) = (folder.display(), folder.join("access.log"));
         let settings = format!(
             "daemon off; master_process off; pid {at}/nginx.pid; error_log {at}/nginx-error.log; events {{}}\n\
              http {{\n log_format bytes '$status $body_bytes_sent'; access_log {at}/access.log bytes;\n\
              client_body_temp_path {at}/t1; proxy_temp_path {at}/t2; fastcgi_temp_path {at}/t3;\n\
              uwsgi_temp_path {at}/t4; scgi_temp_path {at}/t5;\n\
              limit_req_zone $binary_remote_addr zone=few:1m rate=5r/s;\n\
-             server {{ listen 127.0.0.1:{port}; root {at}/seed;\n\
+             server {{ listen 127.0.0.1:{port}; listen 127.0.0.1:{secure} ssl; root {at}/seed;\n\
+             ssl_certificate {at}/server.pem; ssl_certificate_key {at}/server.key;\n\
              location /moved/ {{ rewrite ^/moved/(.*)$ /$1 redirect; }}\n\
              location /busy/ {{ limit_req zone=few burst=20 nodelay; limit_req_status 503; alias {at}/seed/; }}\n\
              location /wrong/ {{ alias {at}/wrong/; }} }}\n}}\n"
@@ -38,12 +42,17 @@ impl Nginx {
         wait(Duration::from_secs(20), &mut || {
             std::net::TcpStream::connect(("127.0.0.1", port)).map(drop).map_err(|e| format!("nginx: {e}"))
         })?;
-        Ok(Nginx { _running: running, port, log })
+        Ok(Nginx { _running: running, port, secure, log })
     }
 
     /// The address of `place`: nothing, or one of the locations above.
     pub fn url(&self, place: &str) -> String {
         format!("http://127.0.0.1:{}/{place}", self.port)
+    }
+
+    /// The same by HTTPS.
+    pub fn secure_url(&self, place: &str) -> String {
+        format!("https://127.0.0.1:{}/{place}", self.secure)
     }
 
     /// How many answers had this status, and their bytes.
@@ -52,4 +61,19 @@ impl Nginx {
         let bytes: Vec<u64> = log.lines().filter_map(|line| line.strip_prefix(status)?.trim().parse().ok()).collect();
         (bytes.len(), bytes.iter().sum())
     }
+}
+
+/// Makes `ca.pem`, an authority that nobody knows, and what it vouches for: `server.pem` and `server.key` for 127.0.0.1.
+fn certify(folder: &Path) -> Result<(), String> {
+    let openssl = |arguments: &[&str]| {
+        let output = Command::new("openssl").args(arguments).current_dir(folder).output().map_err(|e| e.to_string())?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        if output.status.success() { Ok(()) } else { Err(format!("openssl {arguments:?}: {said}")) }
+    };
+    let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"];
+    let authority = ["req", "-x509", "-subj", "/CN=Test Authority", "-keyout", "ca.key", "-out", "ca.pem"];
+    openssl(&[&authority[..], &key].concat())?;
+    let server = ["req", "-x509", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"];
+    let signed = ["-addext", "basicConstraints=critical,CA:FALSE", "-CA", "ca.pem", "-CAkey", "ca.key"];
+    openssl(&[&server[..], &signed, &["-keyout", "server.key", "-out", "server.pem"], &key].concat())
 }

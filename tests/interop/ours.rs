@@ -16,7 +16,16 @@ fn program() -> Command {
 /// # Errors
 /// What it said, if it did not exit with 0.
 pub fn get(folder: &Path, source: &str, more: &[&str]) -> Result<(), String> {
+    get_trusting(folder, source, more, None)
+}
+
+/// The same, with the authorities of this file instead of the system's.
+///
+/// # Errors
+/// What it said, if it did not exit with 0.
+pub fn get_trusting(folder: &Path, source: &str, more: &[&str], authorities: Option<&Path>) -> Result<(), String> {
     let mut command = program();
+    command.envs(authorities.map(|file| ("SSL_CERT_FILE", file)));
     command.arg("get").arg(source).arg("-d").arg(folder.join("ours"));
     command.arg("--state-dir").arg(folder.join("state")).args(["--no-dht", "--no-lsd"]).args(more);
     let mut running = Running::start(folder, "ours", &mut command)?;

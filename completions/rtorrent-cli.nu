@@ -56,6 +56,10 @@ module completions {
     --metadata-timeout: string # Give up if a magnet's metadata is not here in time
     --stall-timeout: string   # Give up if nothing comes for so long
     --max-time(-m): string    # Stop the run after so long, state saved
+    --limit-down: string      # Download no faster, all items together; 0 is no limit
+    --limit-rate: string      # Download no faster, all items together; 0 is no limit
+    --limit-up: string        # Upload no faster, all items together; 0 is no limit
+    --limit-schedule: string  # Limits by the time of day, as in 22:00-07:00=0,*=2M (DOWN, DOWN/UP or pause); the first that fits counts
     --port(-p): string        # Listen here [default: any free port]
     --peer: string            # Call this peer too
     --tracker: string         # Announce to this tracker too
@@ -148,6 +152,10 @@ module completions {
     --metadata-timeout: string # Give up if a magnet's metadata is not here in time
     --stall-timeout: string   # Give up if nothing comes for so long
     --max-time(-m): string    # Stop the run after so long, state saved
+    --limit-down: string      # Download no faster, all items together; 0 is no limit
+    --limit-rate: string      # Download no faster, all items together; 0 is no limit
+    --limit-up: string        # Upload no faster, all items together; 0 is no limit
+    --limit-schedule: string  # Limits by the time of day, as in 22:00-07:00=0,*=2M (DOWN, DOWN/UP or pause); the first that fits counts
     --port(-p): string        # Listen here [default: any free port]
     --peer: string            # Call this peer too
     --tracker: string         # Announce to this tracker too
@@ -298,6 +306,10 @@ module completions {
     --seed-time: string       # Seed for so long; a bare number is minutes, inf for ever
     --super                   # Let each peer know of few pieces at a time, so that the first copy costs the least upload
     --check: string@"nu-complete rtorrent-cli seed check" # What is believed without hashing: quick (intact resume data), full (nothing)
+    --limit-down: string      # Download no faster, all items together; 0 is no limit
+    --limit-rate: string      # Download no faster, all items together; 0 is no limit
+    --limit-up: string        # Upload no faster, all items together; 0 is no limit
+    --limit-schedule: string  # Limits by the time of day, as in 22:00-07:00=0,*=2M (DOWN, DOWN/UP or pause); the first that fits counts
     --port(-p): string        # Listen here [default: any free port]
     --peer: string            # Call this peer too
     --tracker: string         # Announce to this tracker too

@@ -103,7 +103,7 @@ fn version_help_and_usage() {
 #[test]
 fn flags_that_are_not_built_are_usage_errors_and_not_shown() {
     let help = run(&["get", "--help"]).out;
-    for flag in ["--limit-down", "--limit-schedule", "--player"] {
+    for flag in ["--player", "--limit-sideways"] {
         assert_eq!(run(&["get", flag, "1", HASH]).code, Some(2), "{flag}");
         assert!(!help.contains(flag), "{flag}");
     }
@@ -119,6 +119,9 @@ fn values_are_checked_before_anything_starts() {
         (["--tracker", "wss://t.example"], "not supported"),
         (["--max-time", "soon"], "not a time"),
         (["--seed-ratio", "much"], "not a ratio"),
+        (["--limit-down", "fast"], "not a rate"),
+        (["--limit-rate", "1Q"], "not a rate"),
+        (["--limit-schedule", "22:00-7=1M,25:00=0"], "\"25:00\" in \"25:00=0\" is not a part of the day"),
         (["--jobs", "0"], "0"),
         (["--check", "slow"], "slow"),
     ] {

@@ -55,6 +55,7 @@ fn work(
         let mut signals = Signals::listen()?;
         let mut engine = settings::engine(&args.network, &args.state);
         engine.blocklist = settings::blocklist(&args.network.blocklists, display)?;
+        engine.limits = args.rates.settings();
         let state_dir = engine.state_dir.clone();
         let options = Options {
             jobs: args.batch.jobs as usize,

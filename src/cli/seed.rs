@@ -33,6 +33,7 @@ fn work(args: &SeedArgs, line: Vec<String>, display: &mut Display, started: Inst
         let mut signals = Signals::listen()?;
         let mut engine = settings::engine(&args.network, &args.state);
         engine.blocklist = settings::blocklist(&args.network.blocklists, display)?;
+        engine.limits = args.rates.settings();
         let given = match fetch::resolve(given, &engine.user_agent, &args.network.headers, &mut signals).await? {
             Ok(given) => given,
             Err(signal) => return Ok(Exit::Signal(signal)),

@@ -11,6 +11,7 @@ use super::torrent_task::TorrentTask;
 use crate::base::compact::is_global;
 use crate::io::dht_task::DhtHandle;
 use crate::io::dial::Greeted;
+use crate::io::limiter_task::Throttle;
 use crate::io::peer_task::PeerTask;
 use crate::proto::session::{PeerLimits, Session, SessionConfig, TorrentFacts};
 use crate::proto::wire::{Handshake, Reserved};
@@ -93,12 +94,18 @@ impl TorrentTask {
             commands: inbox,
             reports: self.out.reports.clone(),
             blocks: self.out.blocks.subscribe(),
+            throttle: self.throttle(peer),
             greeting,
             early,
         };
         self.links.start(task, commands);
         // After the start, so that what the torrent says to the peer at once finds its inbox.
         self.torrent.on_connected(now, peer, connected);
+    }
+
+    /// What the limits of the run are to a connection, if there are any.
+    pub(super) fn throttle(&self, peer: PeerKey) -> Option<Throttle> {
+        self.context.limits.as_ref().map(|limits| limits.throttle(self.key.0, peer))
     }
 
     /// Our address of the family that a connection with `addr` does not use, where the world sees one.

@@ -4,6 +4,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::item::{Event, Failure, FailureKind, Goal, Stage};
 use super::torrent_task::{Phase, TorrentTask};
+use crate::base::limit::Limit;
 use crate::proto::tracker::Totals;
 
 impl TorrentTask {
@@ -67,6 +68,9 @@ impl TorrentTask {
     /// Ends what has seeded enough or waited too long.
     pub(super) fn check_goals(&mut self, now: Instant) {
         let totals = self.torrent.totals();
+        if self.context.limits.as_ref().is_some_and(|limits| limits.limits().down == Limit::Paused) {
+            self.goals.on_pause(now);
+        }
         self.goals.on_payload(now, totals.downloaded);
         if let Some(Failure { kind, message }) = self.goals.given_up(now, &self.name()) {
             self.fail(kind, message);

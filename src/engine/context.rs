@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::watch;
 
+use super::limits::RunLimits;
 use super::settings::EngineSettings;
 use crate::base::id::PeerId;
 use crate::io::announce::Announcer;
@@ -26,6 +27,8 @@ pub(super) struct Context {
     pub dialler: Dialler,
     pub disk: DiskPool,
     pub http: HttpClient,
+    /// `None` if nothing is ever limited.
+    pub limits: Option<RunLimits>,
     pub announcer: Announcer,
     /// DHT and uTP share it; `None` if neither is wanted, or no UDP socket is to be had.
     pub udp: Option<UdpPort>,

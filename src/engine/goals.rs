@@ -32,6 +32,13 @@ impl Goals {
         }
     }
 
+    /// Nothing may come now: the clock for payload stands.
+    pub fn on_pause(&mut self, now: Instant) {
+        if let Some((since, _)) = &mut self.last_payload {
+            *since = now;
+        }
+    }
+
     /// Nothing is to be fetched any more.
     pub fn on_complete(&mut self) {
         self.stall = None;
@@ -83,6 +90,8 @@ mod tests {
         goals.on_payload(start + 6 * second, 1);
         assert!(goals.given_up(start + 15 * second, "x").is_none());
         assert_eq!(goals.given_up(start + 16 * second, "x").unwrap().kind, FailureKind::Stalled);
+        goals.on_pause(start + 20 * second);
+        assert!(goals.given_up(start + 29 * second, "x").is_none());
     }
 
     #[test]

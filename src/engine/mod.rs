@@ -11,6 +11,7 @@ mod complete;
 mod context;
 mod goals;
 pub mod item;
+pub mod limits;
 mod links;
 mod on_disk;
 mod order;
@@ -26,6 +27,7 @@ mod web_seeds;
 pub use item::{
     Allocate, CheckMode, Event, Failure, FailureKind, Goal, Item, ItemKey, ItemSource, Order, Progress, Stage,
 };
+pub use limits::LimitSettings;
 pub use run::{Engine, ItemHandle};
 pub use settings::EngineSettings;
 

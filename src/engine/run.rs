@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 
 use super::context::{Context, SharedContext};
 use super::item::{Event, Failure, FailureKind, Item, ItemKey, Progress};
+use super::limits::RunLimits;
 use super::settings::EngineSettings;
 use super::torrent_task::{Control, TorrentTask};
 use crate::base::id::PeerId;
@@ -102,6 +103,7 @@ impl Engine {
             disk,
             announcer: Announcer::new(http.clone(), UdpTrackers::spawn(StdRng::from_rng(&mut rng))),
             http,
+            limits: RunLimits::start(&settings.limits),
             dht: OnceLock::new(),
             lsd: OnceLock::new(),
             port_map: OnceLock::new(),

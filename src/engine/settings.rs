@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::limits::LimitSettings;
 use crate::base::blocklist::Blocklist;
 use crate::io::dial::{Encryption, Transport};
 
@@ -35,6 +36,8 @@ pub struct EngineSettings {
     pub transport: Transport,
     /// Whether connections to peers are encrypted.
     pub encryption: Encryption,
+    /// How much payload may flow.
+    pub limits: LimitSettings,
     /// Whom the user forbids: no packet goes to them as peers, and none of theirs is heeded.
     pub blocklist: Arc<Blocklist>,
     /// What HTTP requests call us.
@@ -58,6 +61,7 @@ impl Default for EngineSettings {
             allow_private: false,
             transport: Transport::Auto,
             encryption: Encryption::Auto,
+            limits: LimitSettings::default(),
             blocklist: Arc::default(),
             user_agent: concat!("rtorrent-cli/", env!("CARGO_PKG_VERSION")).into(),
         }

@@ -74,6 +74,7 @@ impl TorrentTask {
                 info_hash: self.id.wire(),
                 commands: inbox,
                 reports: self.out.reports.clone(),
+                throttle: self.throttle(peer),
             };
             self.links.start_web_seed(task, commands);
         }

@@ -12,6 +12,7 @@ pub mod file_set;
 mod gunzip;
 pub mod http;
 pub mod interfaces;
+pub mod limiter_task;
 pub mod listen;
 pub mod lock;
 pub mod lsd_task;

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
 use super::disk::TorrentDisk;
+use super::limiter_task::{Throttle, Word, next_word};
 use super::outbox::{Arrival, Outbox};
 use super::parcel::{ServeEnd, Served};
 use super::stream::PeerStream;
@@ -35,6 +36,8 @@ pub struct PeerTask {
     pub reports: mpsc::Sender<PeerReport>,
     /// `None` until the files are open: nothing is served before.
     pub blocks: tokio::sync::watch::Receiver<Option<TorrentDisk>>,
+    /// `None` if the run has no limits.
+    pub throttle: Option<Throttle>,
     /// Bytes that go out before everything else: our handshake, where the peer called us.
     pub greeting: Vec<u8>,
     /// What the peer has said already behind its handshake.
@@ -45,6 +48,7 @@ impl PeerTask {
     /// Runs the connection to its end; the last event is [`PeerEvent::Closed`].
     pub async fn run(mut self) {
         let mut outbox = Outbox::default();
+        self.note_limits();
         if !self.greeting.is_empty() {
             let mut greeting = std::mem::take(&mut self.greeting);
             // One segment: handshake, extension handshake, bitfield.
@@ -62,6 +66,7 @@ impl PeerTask {
             Err(e) => CloseReason::Lost(e.to_string()),
         };
         self.session.close(Instant::now(), reason);
+        self.pass_quota();
         self.report().await;
     }
 
@@ -74,6 +79,7 @@ impl PeerTask {
             }
             self.fill(outbox);
             let blocked = full || self.flush(outbox)?;
+            self.pass_quota();
             if self.session.is_closed() && outbox.is_empty() {
                 return Ok(CloseReason::Ours);
             }
@@ -90,6 +96,10 @@ impl PeerTask {
                     Some(command) => self.obey(command),
                     // The torrent is gone.
                     None => return Ok(CloseReason::Ours),
+                },
+                word = next_word(&mut self.throttle) => match word {
+                    Word::Grant(grant) => self.session.on_grant(Instant::now(), grant),
+                    Word::Changed => self.note_limits(),
                 },
                 arrival = outbox.arrives() => match arrival? {
                     Arrival::Kept => outbox.gather(),
@@ -122,6 +132,23 @@ impl PeerTask {
         self.session.on_command(now, command);
         while let Ok(command) = self.commands.try_recv() {
             self.session.on_command(now, command);
+        }
+    }
+
+    /// Tells the session which directions are under a limit.
+    fn note_limits(&mut self) {
+        if let Some(throttle) = &self.throttle {
+            let (down, up) = throttle.limited();
+            self.session.set_limited(Instant::now(), down, up);
+        }
+    }
+
+    /// Tells the limiter what the session could use.
+    fn pass_quota(&mut self) {
+        if let Some(throttle) = &self.throttle {
+            while let Some(word) = self.session.poll_quota() {
+                throttle.say(word);
+            }
         }
     }
 

@@ -11,11 +11,12 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::http::{HttpClient, HttpError, Opened, Reach, status_line};
+use super::limiter_task::{Throttle, Word, next_word};
 use super::peer_task::PeerReport;
 use crate::base::id::InfoHashV1;
 use crate::base::layout::Layout;
 use crate::base::rate::RateMeter;
-use crate::proto::session::{CloseReason, PeerCommand, PeerEvent, Tally};
+use crate::proto::session::{CloseReason, Direction, Grant, PeerCommand, PeerEvent, QuotaWord, Tally};
 use crate::proto::web_seed::{Cut, Span, WebQueue};
 use crate::swarm::PeerKey;
 
@@ -23,6 +24,12 @@ use crate::swarm::PeerKey;
 const LEAST_WINDOW: u64 = 4 << 20;
 const MOST_WINDOW: u64 = 16 << 20;
 const WINDOW_SECONDS: u64 = 4;
+
+/// Under a limit: seconds' worth of its share that it holds and asks for at a time, and the least of that.
+const LIMITED_SECONDS: u64 = 8;
+const LEAST_LIMITED: u64 = 64 << 10;
+/// What leave is asked for ahead of the bytes that come.
+const AHEAD: i64 = 16 << 10;
 
 /// How long a server may be silent, before its answer and within it.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -61,6 +68,8 @@ pub struct WebSeedTask {
     pub info_hash: InfoHashV1,
     pub commands: mpsc::Receiver<PeerCommand>,
     pub reports: mpsc::Sender<PeerReport>,
+    /// `None` if the run has no limits.
+    pub throttle: Option<Throttle>,
 }
 
 /// The task's own state, beside what it was given.
@@ -69,6 +78,10 @@ struct Work {
     queue: WebQueue,
     meter: RateMeter,
     tally: Tally,
+    /// Bytes that may come before leave is asked for again; below zero, that came before it was had.
+    credit: i64,
+    /// Bytes a second to be expected under a limit.
+    share: Option<u64>,
     told_tally: Option<Instant>,
     /// The torrent knows how much we could take, and has not answered yet.
     told_hunger: bool,
@@ -100,12 +113,17 @@ impl WebSeedTask {
             task: self,
             meter: RateMeter::new(),
             tally: Tally::default(),
+            credit: 0,
+            share: None,
             told_tally: None,
             told_hunger: false,
             found: None,
             troubles: 0,
         };
         let reason = work.exchange().await;
+        if let (Some(throttle), 1..) = (&work.task.throttle, work.credit) {
+            throttle.say(QuotaWord::Adjust(Direction::Down, work.credit));
+        }
         let mut events: Vec<_> = work.queue.take_all().into_iter().map(PeerEvent::Returned).collect();
         events.push(PeerEvent::Tally(work.tally));
         events.push(PeerEvent::Closed(reason));
@@ -116,6 +134,9 @@ impl WebSeedTask {
 impl Work {
     async fn exchange(&mut self) -> CloseReason {
         loop {
+            if !self.have_leave().await {
+                return CloseReason::Ours;
+            }
             self.tell_hunger().await;
             let mut filled = Vec::new();
             let span = self.queue.next(&mut filled);
@@ -164,6 +185,9 @@ impl Work {
             let skipped = bytes.len().min(skip as usize);
             skip -= skipped as u64;
             self.on_bytes(&bytes[skipped..]).await;
+            if !self.have_leave().await {
+                return Err(Trouble::Closed);
+            }
         }
         if self.queue.remaining() == 0 {
             // Heard to its end, the connection can be used again.
@@ -242,6 +266,7 @@ impl Work {
         let taken = self.queue.remaining().min(bytes.len() as u64);
         self.queue.on_bytes(bytes, &mut filled);
         let wasted = self.queue.wasted() - wasted;
+        self.credit -= taken as i64;
         self.tally.wasted += wasted;
         self.tally.down += taken - wasted;
         self.meter.push(now, taken);
@@ -275,12 +300,48 @@ impl Work {
 
     async fn tell_hunger(&mut self) {
         let rate = self.meter.rate(Instant::now());
-        let window = (rate * WINDOW_SECONDS).clamp(LEAST_WINDOW, MOST_WINDOW);
+        let window = match self.share {
+            None => (rate * WINDOW_SECONDS).clamp(LEAST_WINDOW, MOST_WINDOW),
+            Some(share) => share.saturating_mul(LIMITED_SECONDS).clamp(LEAST_LIMITED, LEAST_WINDOW),
+        };
         let held = self.queue.bytes();
         if !self.told_hunger && held <= window / 2 {
             self.told_hunger = true;
             self.report(vec![PeerEvent::Hungry { bytes: (window - held) as u32, rate }]).await;
         }
+    }
+
+    /// Under a limit, waits until more may come, while it obeys; false if it is to end.
+    ///
+    /// What has come is paid for before more is read: the server is held back by its connection, and the length of its
+    /// answers keeps it from having to wait long.
+    async fn have_leave(&mut self) -> bool {
+        let mut asked = false;
+        while self.credit <= 0 {
+            let Some(throttle) = self.task.throttle.as_ref().filter(|throttle| throttle.limited().0) else {
+                (self.credit, self.share) = (0, None);
+                self.queue.set_longest(u64::MAX);
+                return true;
+            };
+            if !std::mem::replace(&mut asked, true) {
+                throttle.say(QuotaWord::Wish(Direction::Down, (AHEAD - self.credit) as u64));
+            }
+            tokio::select! {
+                word = next_word(&mut self.task.throttle) => match word {
+                    Word::Grant(Grant { direction: Direction::Down, bytes, share }) => {
+                        self.credit += bytes as i64;
+                        self.share = Some(share);
+                        self.queue.set_longest(share.saturating_mul(LIMITED_SECONDS).max(LEAST_LIMITED));
+                    }
+                    Word::Grant(_) => {}
+                    Word::Changed => asked = false,
+                },
+                command = self.task.commands.recv() => if !self.obey(command).await {
+                    return false;
+                },
+            }
+        }
+        true
     }
 
     /// Rests, or ends it.

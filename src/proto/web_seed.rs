@@ -41,6 +41,8 @@ pub struct WebQueue {
     end: u64,
     /// Bytes that came and that nobody wanted any more.
     wasted: u64,
+    /// Of one request, at most.
+    longest: u64,
 }
 
 struct Held {
@@ -68,7 +70,12 @@ impl Held {
 
 impl WebQueue {
     pub fn new(layout: Arc<Layout>, cut: Cut) -> WebQueue {
-        WebQueue { layout, cut, held: VecDeque::new(), at: 0, end: 0, wasted: 0 }
+        WebQueue { layout, cut, held: VecDeque::new(), at: 0, end: 0, wasted: 0, longest: LONGEST }
+    }
+
+    /// Bytes of one request, at most; a server may hang up on who takes too long to hear it.
+    pub fn set_longest(&mut self, bytes: u64) {
+        self.longest = bytes.clamp(BLOCK_LEN.into(), LONGEST);
     }
 
     /// Takes a run with something to fetch.
@@ -111,7 +118,7 @@ impl WebQueue {
                 }
                 end = held.end();
             }
-            let end = end.min(limit).min(start + LONGEST);
+            let end = end.min(limit).min(start + self.longest);
             (self.at, self.end) = (start, end);
             if !pad {
                 return Some(Span { start, len: end - start });

@@ -10,6 +10,7 @@ pub mod blame;
 pub mod book;
 pub mod choker;
 pub mod lease;
+pub mod limiter;
 pub mod metadata;
 pub mod open_piece;
 pub mod outside;

@@ -13,6 +13,7 @@ mod corruption;
 mod crowd;
 mod disk_trouble;
 mod endgame;
+mod limits;
 mod memory;
 mod metadata;
 mod replay;

@@ -1,7 +1,7 @@
 //! One client: a real torrent with real sessions, driven as `io` and `engine` drive them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use rand::rngs::StdRng;
@@ -10,7 +10,7 @@ use rtorrent_cli::base::bitfield::Bitfield;
 use rtorrent_cli::base::have_log::HaveLog;
 use rtorrent_cli::base::id::PeerId;
 use rtorrent_cli::proto::session::{
-    CloseReason, Outgoing, PeerEvent, PeerLimits, Session, SessionConfig, TorrentFacts,
+    CloseReason, Direction, Grant, Outgoing, PeerEvent, PeerLimits, QuotaWord, Session, SessionConfig, TorrentFacts,
 };
 use rtorrent_cli::proto::wire::{BlockRequest, Reserved, piece_header};
 use rtorrent_cli::swarm::action::{Connected, SpilledPiece, Start, Way};
@@ -76,11 +76,27 @@ impl Setup {
 
 /// What a client wants the world to do.
 pub enum Effect {
-    Dial { key: PeerKey, addr: SocketAddr },
-    Abort { key: PeerKey },
-    Send { key: PeerKey, bytes: Vec<u8> },
-    HangUp { key: PeerKey, reason: CloseReason },
+    Dial {
+        key: PeerKey,
+        addr: SocketAddr,
+    },
+    Abort {
+        key: PeerKey,
+    },
+    Send {
+        key: PeerKey,
+        bytes: Vec<u8>,
+    },
+    HangUp {
+        key: PeerKey,
+        reason: CloseReason,
+    },
     Disk(DiskJob),
+    /// To whoever keeps the limits.
+    Quota {
+        key: PeerKey,
+        word: QuotaWord,
+    },
     WantPeers,
     Complete,
 }
@@ -95,10 +111,15 @@ pub struct Node {
     pub complete_at: Option<Instant>,
     pub banned: Vec<SocketAddr>,
     pub blocks_sent: u32,
+    /// Bytes that came from each peer, by its address.
+    pub received: BTreeMap<IpAddr, u64>,
+    /// Whether downloads and uploads are under a limit.
+    pub limited: (bool, bool),
     /// Most memory that was in use, in bytes.
     pub peak: u64,
     pub effects: Vec<Effect>,
     sessions: BTreeMap<PeerKey, Session>,
+    addrs: BTreeMap<PeerKey, SocketAddr>,
     /// Bytes of each connection that the world has not carried away yet.
     queued: BTreeMap<PeerKey, usize>,
     /// Sessions that may have something to say or to write.
@@ -125,9 +146,12 @@ impl Node {
             complete_at: None,
             banned: Vec::new(),
             blocks_sent: 0,
+            received: BTreeMap::new(),
+            limited: (false, false),
             peak: 0,
             effects: Vec::new(),
             sessions: BTreeMap::new(),
+            addrs: BTreeMap::new(),
             queued: BTreeMap::new(),
             touched: BTreeSet::new(),
             due: BTreeMap::new(),
@@ -184,7 +208,10 @@ impl Node {
             allowed_fast: 5,
             client: "sim".into(),
         };
-        self.sessions.insert(key, Session::new(config, now));
+        let mut session = Session::new(config, now);
+        session.set_limited(now, self.limited.0, self.limited.1);
+        self.sessions.insert(key, session);
+        self.addrs.insert(key, other.addr);
         self.queued.insert(key, 0);
         self.touched.insert(key);
         let connected = Connected {
@@ -206,6 +233,7 @@ impl Node {
     /// Bytes come in, by scatter reads or not.
     pub fn receive(&mut self, now: Instant, key: PeerKey, mut bytes: &[u8]) {
         let Some(session) = self.sessions.get_mut(&key) else { return };
+        *self.received.entry(self.addrs[&key].ip()).or_default() += bytes.len() as u64;
         if self.rng.random_bool(0.2) {
             session.on_bytes(now, bytes);
         } else {
@@ -222,6 +250,28 @@ impl Node {
         }
         self.touched.insert(key);
         self.settle(now);
+    }
+
+    /// The limits change.
+    pub fn limit(&mut self, now: Instant, direction: Direction, limited: bool) {
+        match direction {
+            Direction::Down => self.limited.0 = limited,
+            Direction::Up => self.limited.1 = limited,
+        }
+        for (key, session) in &mut self.sessions {
+            session.set_limited(now, self.limited.0, self.limited.1);
+            self.touched.insert(*key);
+        }
+        self.settle(now);
+    }
+
+    /// Payload may flow; false if nobody is there to let it.
+    pub fn grant(&mut self, now: Instant, key: PeerKey, grant: Grant) -> bool {
+        let Some(session) = self.sessions.get_mut(&key) else { return false };
+        session.on_grant(now, grant);
+        self.touched.insert(key);
+        self.settle(now);
+        true
     }
 
     /// The other end has closed, or the connection broke.
@@ -306,6 +356,9 @@ impl Node {
     fn pass_events(&mut self, now: Instant, key: PeerKey) {
         let Some(session) = self.sessions.get_mut(&key) else { return };
         let events: Vec<PeerEvent> = std::iter::from_fn(|| session.poll_event()).collect();
+        while let Some(word) = session.poll_quota() {
+            self.effects.push(Effect::Quota { key, word });
+        }
         for event in events {
             if let PeerEvent::Closed(reason) = &event {
                 self.sessions.remove(&key);

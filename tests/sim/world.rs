@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use rtorrent_cli::proto::session::CloseReason;
+use rtorrent_cli::base::limit::Limit;
+use rtorrent_cli::proto::session::{CloseReason, Direction, Grant, QuotaWord};
 use rtorrent_cli::swarm::action::{DialFailure, SpilledPiece};
+use rtorrent_cli::swarm::limiter::{Allotment, ClientKey, Limiter};
 use rtorrent_cli::swarm::{DiskJob, DiskOutcome, PeerKey, Source};
 
 use crate::facts::Facts;
@@ -59,6 +61,7 @@ enum Event {
     UplinkFree { node: NodeId },
     Disk { node: NodeId, life: u32, outcome: DiskOutcome },
     Timer { node: NodeId },
+    Limiter { nth: usize },
     Announce { node: NodeId, life: u32 },
     TrackerAnswers { node: NodeId, life: u32 },
 }
@@ -128,6 +131,15 @@ pub struct World {
     age: u64,
     conns: Vec<Conn>,
     places: Vec<Place>,
+    limiters: Vec<SharedLimit>,
+}
+
+/// A limit of one direction that some clients share, as the torrents of one run do.
+struct SharedLimit {
+    nodes: Vec<NodeId>,
+    direction: Direction,
+    limiter: Limiter,
+    timer: Option<Instant>,
 }
 
 /// Says which seed it was, whatever made the run fail.
@@ -172,6 +184,57 @@ impl World {
             age: 0,
             conns: Vec::new(),
             places: Vec::new(),
+            limiters: Vec::new(),
+        }
+    }
+
+    /// Puts a limit on one direction of these clients together; changes it if they have one.
+    pub fn limit(&mut self, nodes: &[NodeId], direction: Direction, limit: Limit) {
+        let known = self.limiters.iter().position(|it| it.nodes == nodes && it.direction == direction);
+        let nth = known.unwrap_or_else(|| {
+            let limiter = Limiter::default();
+            self.limiters.push(SharedLimit { nodes: nodes.to_vec(), direction, limiter, timer: None });
+            self.limiters.len() - 1
+        });
+        self.limiters[nth].limiter.set_limit(self.now, limit);
+        for &id in nodes {
+            self.nodes[id].limit(self.now, direction, limit.holds());
+            self.carry_out(id);
+        }
+        self.grant(nth);
+    }
+
+    fn on_quota(&mut self, id: NodeId, key: PeerKey, word: QuotaWord) {
+        let (QuotaWord::Wish(direction, _) | QuotaWord::Adjust(direction, _)) = word;
+        let nth = self.limiters.iter().position(|it| it.direction == direction && it.nodes.contains(&id));
+        let Some(nth) = nth else { return };
+        let client = ClientKey { group: id as u32, client: key.0 };
+        match word {
+            QuotaWord::Wish(_, bytes) => self.limiters[nth].limiter.ask(client, bytes),
+            QuotaWord::Adjust(_, bytes) => self.limiters[nth].limiter.adjust(bytes),
+        }
+        // By an event of its own, as another task would do it.
+        self.limiter_timer(nth, self.now);
+    }
+
+    fn grant(&mut self, nth: usize) {
+        let direction = self.limiters[nth].direction;
+        while let Some(Allotment { client, bytes, share }) = self.limiters[nth].limiter.poll_grant(self.now) {
+            let id = client.group as usize;
+            if !self.nodes[id].grant(self.now, PeerKey(client.client), Grant { direction, bytes, share }) {
+                self.limiters[nth].limiter.adjust(bytes as i64);
+            }
+            self.carry_out(id);
+        }
+        if let Some(due) = self.limiters[nth].limiter.poll_timeout() {
+            self.limiter_timer(nth, due);
+        }
+    }
+
+    fn limiter_timer(&mut self, nth: usize, at: Instant) {
+        if self.limiters[nth].timer.is_none_or(|timer| at < timer) {
+            self.limiters[nth].timer = Some(at);
+            self.push(at, Event::Limiter { nth });
         }
     }
 
@@ -319,6 +382,12 @@ impl World {
                     }
                 }
             }
+            Event::Limiter { nth } => {
+                if self.limiters[nth].timer.is_some_and(|timer| timer <= now) {
+                    self.limiters[nth].timer = None;
+                    self.grant(nth);
+                }
+            }
             Event::Announce { node, life } => {
                 if self.places[node].alive && self.places[node].life == life {
                     self.announce(node);
@@ -344,10 +413,14 @@ impl World {
                     if let CloseReason::Violation(what) = reason {
                         self.violations.push(what);
                     }
+                    for it in self.limiters.iter_mut().filter(|it| it.nodes.contains(&id)) {
+                        it.limiter.forget(ClientKey { group: id as u32, client: key.0 });
+                    }
                     if let Some((conn, side)) = self.places[id].conns.remove(&key) {
                         self.end(conn, side);
                     }
                 }
+                Effect::Quota { key, word } => self.on_quota(id, key, word),
                 Effect::Disk(job) => self.disk(id, job),
                 Effect::WantPeers => self.announce(id),
                 Effect::Complete => (4, id).hash(&mut self.trace),

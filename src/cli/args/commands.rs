@@ -10,6 +10,7 @@ use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use super::get::{ChoiceArgs, SeedGoalArgs};
 use super::network::NetworkArgs;
 use super::output::{OutputArgs, StateArgs};
+use super::rates::RateArgs;
 use crate::cli::size_time::{TimeLimit, parse_time_limit};
 use crate::cli::values::{parse_host_port, parse_ports};
 
@@ -76,6 +77,8 @@ pub struct SeedArgs {
     #[arg(long, value_name = "HOW", default_value = "quick", value_parser = ["quick", "full"])]
     #[arg(env = "RTORRENT_CLI_CHECK", hide_env = true)]
     pub check: String,
+    #[command(flatten)]
+    pub rates: RateArgs,
     #[command(flatten)]
     pub network: NetworkArgs,
     #[command(flatten)]

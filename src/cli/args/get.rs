@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum, ValueHint};
 
 use super::network::NetworkArgs;
 use super::output::{OutputArgs, StateArgs};
+use super::rates::RateArgs;
 use crate::cli::hooks::Words;
 use crate::cli::size_time::{TimeLimit, parse_ratio, parse_seed_time, parse_time_limit};
 
@@ -34,6 +35,8 @@ pub struct GetArgs {
     pub no_upload: bool,
     #[command(flatten)]
     pub limits: LimitArgs,
+    #[command(flatten)]
+    pub rates: RateArgs,
     #[command(flatten)]
     pub network: NetworkArgs,
     #[command(flatten)]

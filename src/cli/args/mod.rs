@@ -8,6 +8,7 @@ pub mod examples;
 mod get;
 mod network;
 mod output;
+mod rates;
 
 use std::ffi::{OsStr, OsString};
 
@@ -23,6 +24,7 @@ pub use get::{
 };
 pub use network::{EncryptionChoice, NetworkArgs, TransportChoice};
 pub use output::{ColorWhen, OutputArgs, ProgressStyle, StateArgs};
+pub use rates::RateArgs;
 
 /// A BitTorrent downloader: magnet links and torrents to verified files
 #[derive(Parser, Debug)]
@@ -125,7 +127,7 @@ mod tests {
 
     #[test]
     fn what_is_not_built_is_refused() {
-        for flag in ["--limit-down", "--no-such-flag", "-Z"] {
+        for flag in ["--player", "--no-such-flag", "-Z"] {
             assert!(parse(&["get", flag, "1", "a.torrent"]).is_err(), "{flag}");
         }
     }

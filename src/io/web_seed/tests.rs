@@ -6,7 +6,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::base::limit::Limit;
 use crate::base::run::{Run, RunBuffer, RunId};
+use crate::io::limiter_task::{LimiterHandle, Limits};
 use crate::io::resolve::Resolver;
 
 /// Two files of 100,000 and 200,000 bytes in pieces of 64 KiB.
@@ -89,6 +91,10 @@ struct Torrent {
 
 impl Torrent {
     fn start(seed: WebSeed, reach: Reach) -> Torrent {
+        Torrent::throttled(seed, reach, None)
+    }
+
+    fn throttled(seed: WebSeed, reach: Reach, throttle: Option<Throttle>) -> Torrent {
         let (commands, inbox) = mpsc::channel(16);
         let (outbox, reports) = mpsc::channel(64);
         let task = WebSeedTask {
@@ -102,6 +108,7 @@ impl Torrent {
             info_hash: InfoHashV1([0xab; 20]),
             commands: inbox,
             reports: outbox,
+            throttle,
         };
         tokio::spawn(task.run());
         Torrent { commands, reports, filled: BTreeMap::new(), returned: Vec::new(), others: Vec::new() }
@@ -153,6 +160,27 @@ async fn pieces_come_over_one_connection_in_one_request_a_file() {
     assert!(heads[0].starts_with("GET /t/a HTTP/1.1\r\n") && heads[0].contains("ange: bytes=0-99999\r\n"));
     assert!(heads[1].starts_with("GET /t/b%20c HTTP/1.1\r\n") && heads[1].contains("ange: bytes=0-199999\r\n"));
     assert!(heads[0].contains("test/1") && heads[0].contains("identity"));
+}
+
+/// Under a limit it asks for less at a time, and reads no faster than it may.
+#[tokio::test]
+async fn a_limit_holds_for_a_web_seed() {
+    let (addr, heads) = serve(Box::new(|_, head| part(head))).await;
+    let limits = Limits { down: Limit::bytes(200_000), up: Limit::Off };
+    let limiter = LimiterHandle::start(limits);
+    let url = WebSeed::Files(format!("http://{addr}"));
+    let start = Instant::now();
+    let mut torrent = Torrent::throttled(url, Reach::NotInward, Some(limiter.throttle(1, 1)));
+    torrent.lease(0..5).await;
+    torrent.until(|it| it.filled.len() == 5).await;
+    torrent.check();
+    // All but the first grant and the brim of the bucket has to be waited for.
+    let waited = (300_000.0 - 16_384.0 - 25_000.0) / 200_000.0;
+    assert!(start.elapsed().as_secs_f64() >= waited, "{:?}", start.elapsed());
+    assert_eq!(heads.lock().unwrap().len(), 2);
+    limiter.set(Limits { down: Limit::Paused, up: Limit::Off });
+    torrent.commands.send(PeerCommand::Close).await.unwrap();
+    torrent.until(|it| it.closed().is_some()).await;
 }
 
 /// A server that says no for a second, breaks off, redirects, and ends up serving: nothing is asked for twice.

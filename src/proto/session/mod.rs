@@ -20,7 +20,8 @@
 //! ```
 //!
 //! A file a concern: `receive` finds the place of bytes, `leases` knows which blocks are out, `pipeline` how many may be,
-//! `upload` what the peer asked for, `haves` who has what, `metadata` BEP 9, `exchange` words about other peers, `deadlines` what takes too long;
+//! `upload` what the peer asked for, `quota` what limits leave of both, `haves` who has what, `metadata` BEP 9, `exchange` words about other
+//! peers, `deadlines` what takes too long;
 //! `on_message` and `on_command` route, `transmit` composes what is written.
 
 mod allowed_fast;
@@ -34,6 +35,7 @@ mod metadata;
 mod on_command;
 mod on_message;
 mod pipeline;
+mod quota;
 mod receive;
 mod transmit;
 mod upload;
@@ -46,6 +48,7 @@ use std::time::Instant;
 
 pub use config::{SessionConfig, TorrentFacts};
 pub use message::{CloseReason, PeerCommand, PeerEvent, PeerLimits, Tally};
+pub use quota::{Direction, Grant, QuotaWord};
 pub use receive::ReadSlices;
 pub use transmit::Outgoing;
 
@@ -56,6 +59,7 @@ use self::leases::Leases;
 use self::metadata::MetadataExchange;
 use self::on_message::Strays;
 use self::pipeline::Window;
+use self::quota::Quotas;
 use self::receive::Receive;
 use self::transmit::Transmit;
 use self::upload::UploadQueue;
@@ -78,6 +82,7 @@ pub struct Session {
     window: Window,
     strays: Strays,
     uploads: UploadQueue,
+    quotas: Quotas,
     haves: Haves,
     metadata: MetadataExchange,
     exchange: Exchange,
@@ -110,6 +115,7 @@ impl Session {
             window: Window::new(config.limits.first_window, config.limits.max_window),
             strays: Strays::default(),
             uploads: UploadQueue::new(config.limits.reqq),
+            quotas: Quotas::default(),
             haves: Haves::default(),
             metadata: MetadataExchange::default(),
             exchange: Exchange::default(),
@@ -141,6 +147,8 @@ impl Session {
         self.now = self.now.max(now);
         self.return_where(|_| true);
         self.uploads.clear();
+        self.quotas.down.want(0);
+        self.quotas.up.want(0);
         self.report_tally();
         self.transmit.clear();
         self.closed = true;
@@ -173,15 +181,16 @@ impl Session {
             return;
         }
         // A peer that answers nothing is asked for little, so that it can show that it does again.
-        let window = if self.deadlines.is_snubbed() { u64::from(BLOCK_LEN) } else { self.window.bytes() };
+        let window = if self.deadlines.is_snubbed() { u64::from(BLOCK_LEN) } else { self.reach() };
         let held = self.leases.in_flight_bytes() + self.leases.unasked_bytes();
-        // Half a window ahead, so that the torrent has time to answer before the pipeline drains.
-        let short = (window + window / 2).saturating_sub(held);
+        // Half a window ahead, so that the torrent has time to answer before the pipeline drains. A limit gives time enough.
+        let ahead = if window < self.window.bytes() { 0 } else { window / 2 };
+        let short = (window + ahead).saturating_sub(held);
         let asked_before = self.hungry.map_or(0, u64::from);
         if short >= window / 4 && short >= asked_before * 2 {
             let bytes = short.min(u32::MAX.into()) as u32;
             self.hungry = Some(bytes);
-            self.emit(PeerEvent::Hungry { bytes, rate: self.window.rate() });
+            self.emit(PeerEvent::Hungry { bytes, rate: self.pace() });
         }
     }
 }

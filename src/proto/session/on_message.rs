@@ -84,6 +84,7 @@ impl Session {
     /// A block begins that no lease waits for. Its bytes are read past.
     pub(super) fn on_stray_block(&mut self, block: BlockRequest) {
         self.tally.wasted += u64::from(block.len);
+        self.quotas.down.refund(-i64::from(block.len));
         self.tally_grew();
         if self.strays.take(block) {
             return self.flows();
@@ -155,6 +156,7 @@ impl Session {
             return self.violate("a reject of what was not asked for");
         };
         self.window.on_lost(|lost| lost == at);
+        self.quotas.down.refund(request.len.into());
         if let Some(run) = self.leases.refuse(at) {
             self.hungry = None;
             self.emit(PeerEvent::Returned(run));

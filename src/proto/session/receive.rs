@@ -331,6 +331,8 @@ impl Session {
         {
             self.receive.state = State::Skip { left: len - got };
             self.tally.wasted += len as u64;
+            // It comes although its request was taken back.
+            self.quotas.down.refund(-(len as i64));
             self.tally_grew();
         }
     }

@@ -68,11 +68,9 @@ impl Session {
             self.hand_out(bytes.len());
             return Some(Outgoing::Bytes(bytes));
         }
-        if let Some(block) = self.uploads.next() {
-            self.hand_out(PIECE_HEADER_LEN + block.len as usize);
-            return Some(Outgoing::Block(block));
-        }
-        None
+        let block = self.next_block()?;
+        self.hand_out(PIECE_HEADER_LEN + block.len as usize);
+        Some(Outgoing::Block(block))
     }
 
     /// True if [`Session::poll_write`] has something to give.
@@ -81,7 +79,20 @@ impl Session {
             return false;
         }
         self.compose();
-        !self.transmit.waiting.is_empty() || !self.uploads.is_empty()
+        let block = self.uploads.front().is_some_and(|block| self.quotas.up.covers(block.len));
+        !self.transmit.waiting.is_empty() || block
+    }
+
+    /// The next block to serve, if the limit leaves room for it.
+    fn next_block(&mut self) -> Option<BlockRequest> {
+        let up = &mut self.quotas.up;
+        let block = self.uploads.front().filter(|block| up.covers(block.len));
+        if let Some(block) = block {
+            self.uploads.next();
+            up.spend(block.len);
+        }
+        up.want(self.uploads.bytes_ahead());
+        block
     }
 
     /// The peer's side has taken `n` more bytes of what was given.
@@ -197,20 +208,32 @@ impl Session {
     fn compose_requests(&mut self) {
         let idle = self.choked && self.allowed.is_empty();
         if idle || self.deadlines.is_closing() || self.deadlines.is_pausing() {
-            return;
+            return self.quotas.down.want(0);
         }
         let most = self.theirs.as_ref().and_then(|theirs| theirs.reqq).unwrap_or(DEFAULT_REQQ);
-        let room = self.window.bytes().saturating_sub(self.leases.in_flight_bytes());
-        if self.leases.unasked_bytes() == 0 || room < (self.window.bytes() / 8).max(BLOCK_LEN.into()) {
+        let window = self.reach();
+        let room = window.saturating_sub(self.leases.in_flight_bytes());
+        if self.leases.unasked_bytes() == 0 {
+            return self.quotas.down.want(0);
+        }
+        if room < (window / 8).max(BLOCK_LEN.into()) {
             return;
         }
         let blocks = room.min(self.leases.unasked_bytes()).div_ceil(BLOCK_LEN.into()).min(most.into());
         self.transmit.waiting.reserve(REQUEST_LEN * blocks as usize);
-        while self.leases.in_flight() < most && self.leases.in_flight_bytes() < self.window.bytes() {
+        let room = |session: &Session| {
+            let few = session.leases.in_flight() < most;
+            if few { window.saturating_sub(session.leases.in_flight_bytes()) } else { 0 }
+        };
+        while room(self) > 0 && self.quotas.down.covers(BLOCK_LEN) {
             let Some((at, request)) = self.leases.ask() else { break };
+            self.quotas.down.spend(request.len);
             self.window.on_ask(self.now, at);
             self.send(Message::Request(request));
         }
+        // Whole blocks, since a grant of less is of no use.
+        let wanted = room(self).min(self.leases.unasked_bytes()).div_ceil(BLOCK_LEN.into()) * u64::from(BLOCK_LEN);
+        self.quotas.down.want(wanted);
         self.awaits();
     }
 
@@ -228,6 +251,7 @@ impl Session {
         cancel: bool,
     ) {
         for request in unanswered {
+            self.quotas.down.refund(request.len.into());
             if cancel {
                 self.send(Message::Cancel(request));
             }

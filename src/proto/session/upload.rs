@@ -16,6 +16,9 @@ pub(super) struct UploadQueue {
     gifts: Vec<(u32, u32)>,
 }
 
+/// Requests that leave is asked for at a time, under a limit.
+const AHEAD: usize = 16;
+
 /// What becomes of a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Verdict {
@@ -73,8 +76,13 @@ impl UploadQueue {
         self.queue.pop_front()
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+    pub fn front(&self) -> Option<BlockRequest> {
+        self.queue.front().copied()
+    }
+
+    /// Bytes that are worth having leave for now: of the first few requests.
+    pub fn bytes_ahead(&self) -> u64 {
+        self.queue.iter().take(AHEAD).map(|request| u64::from(request.len)).sum()
     }
 
     pub fn clear(&mut self) {

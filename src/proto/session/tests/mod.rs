@@ -4,6 +4,7 @@ mod deadlines;
 mod haves;
 mod leasing;
 mod metadata;
+mod quota;
 mod slicing;
 mod transfer;
 mod uploads;

@@ -1,0 +1,45 @@
+//! Flags that limit how much payload flows.
+
+use clap::Args;
+
+use crate::base::limit::Limit;
+use crate::base::schedule::Schedule;
+use crate::base::size::parse_size;
+use crate::engine::LimitSettings;
+
+/// Limits of the whole run, shared by all items.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Limits")]
+pub struct RateArgs {
+    /// Download no faster, all items together; 0 is no limit
+    #[arg(long, value_name = "RATE", default_value = "0", value_parser = parse_rate)]
+    #[arg(visible_alias = "limit-rate", alias = "max-overall-download-limit")]
+    #[arg(env = "RTORRENT_CLI_LIMIT_DOWN", hide_env = true)]
+    pub limit_down: Limit,
+    /// Upload no faster, all items together; 0 is no limit
+    #[arg(long, value_name = "RATE", default_value = "0", value_parser = parse_rate)]
+    #[arg(alias = "max-overall-upload-limit", env = "RTORRENT_CLI_LIMIT_UP", hide_env = true)]
+    pub limit_up: Limit,
+    /// Limits by the time of day, as in 22:00-07:00=0,*=2M (DOWN, DOWN/UP or pause); the first that fits counts
+    #[arg(long, value_name = "TIMES", value_parser = parse_schedule)]
+    #[arg(env = "RTORRENT_CLI_LIMIT_SCHEDULE", hide_env = true)]
+    pub limit_schedule: Option<Schedule>,
+}
+
+impl RateArgs {
+    /// What the engine is told.
+    pub fn settings(&self) -> LimitSettings {
+        LimitSettings { down: self.limit_down, up: self.limit_up, schedule: self.limit_schedule.clone() }
+    }
+}
+
+fn parse_rate(text: &str) -> Result<Limit, String> {
+    // "2M/s" is what displays show.
+    let size = text.trim().strip_suffix("/s").unwrap_or(text);
+    let rate = parse_size(size).map_err(|_| format!("{text:?} is not a rate; write for example 500K, 2M or 0"))?;
+    Ok(Limit::bytes(rate))
+}
+
+fn parse_schedule(text: &str) -> Result<Schedule, String> {
+    text.parse().map_err(|error: crate::base::schedule::ScheduleError| error.to_string())
+}

@@ -57,7 +57,6 @@ module completions {
     --stall-timeout: string   # Give up if nothing comes for so long
     --max-time(-m): string    # Stop the run after so long, state saved
     --limit-down: string      # Download no faster, all items together; 0 is no limit
-    --limit-rate: string      # Download no faster, all items together; 0 is no limit
     --limit-up: string        # Upload no faster, all items together; 0 is no limit
     --limit-schedule: string  # Limits by the time of day, as in 22:00-07:00=0,*=2M (DOWN, DOWN/UP or pause); the first that fits counts
     --port(-p): string        # Listen here [default: any free port]
@@ -153,7 +152,6 @@ module completions {
     --stall-timeout: string   # Give up if nothing comes for so long
     --max-time(-m): string    # Stop the run after so long, state saved
     --limit-down: string      # Download no faster, all items together; 0 is no limit
-    --limit-rate: string      # Download no faster, all items together; 0 is no limit
     --limit-up: string        # Upload no faster, all items together; 0 is no limit
     --limit-schedule: string  # Limits by the time of day, as in 22:00-07:00=0,*=2M (DOWN, DOWN/UP or pause); the first that fits counts
     --port(-p): string        # Listen here [default: any free port]
@@ -307,7 +305,6 @@ module completions {
     --super                   # Let each peer know of few pieces at a time, so that the first copy costs the least upload
     --check: string@"nu-complete rtorrent-cli seed check" # What is believed without hashing: quick (intact resume data), full (nothing)
     --limit-down: string      # Download no faster, all items together; 0 is no limit
-    --limit-rate: string      # Download no faster, all items together; 0 is no limit
     --limit-up: string        # Upload no faster, all items together; 0 is no limit
     --limit-schedule: string  # Limits by the time of day, as in 22:00-07:00=0,*=2M (DOWN, DOWN/UP or pause); the first that fits counts
     --port(-p): string        # Listen here [default: any free port]

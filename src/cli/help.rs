@@ -26,12 +26,10 @@ const COMMON: &[&str] = &[
     "peers",
     "port",
     "json",
-    "progress",
     "quiet",
     "verbose",
     "help",
     "limit_down",
-    "limit_up",
 ];
 
 /// What to print for a command line that asks for help; `None` where clap's own text is right.

@@ -13,7 +13,7 @@ use crate::engine::LimitSettings;
 pub struct RateArgs {
     /// Download no faster, all items together; 0 is no limit
     #[arg(long, value_name = "RATE", default_value = "0", value_parser = parse_rate)]
-    #[arg(visible_alias = "limit-rate", alias = "max-overall-download-limit")]
+    #[arg(aliases = ["limit-rate", "max-overall-download-limit"])]
     #[arg(env = "RTORRENT_CLI_LIMIT_DOWN", hide_env = true)]
     pub limit_down: Limit,
     /// Upload no faster, all items together; 0 is no limit

@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use super::Session;
+use super::{PeerEvent, Session};
 use crate::base::layout::BLOCK_LEN;
 
 /// Seconds' worth of its share that a limited session asks for at a time.
@@ -144,6 +144,11 @@ impl Session {
         quota.grant(grant.bytes, grant.share);
         if self.closed {
             quota.want(0);
+        }
+        // What was said before the share was known is far too much for a small one.
+        if self.hungry.is_some_and(|bytes| u64::from(bytes) > 2 * self.reach()) {
+            self.hungry = None;
+            self.emit(PeerEvent::Hungry { bytes: 0, rate: self.pace() });
         }
         self.settle();
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::figures::{Figures, Start, at};
 use crate::net::{Net, Shape};
+use rtorrent_cli::proto::dht::node::Family;
 
 /// Prints the table (`--nocapture` shows it) and holds every row to the goals.
 fn check(net: &mut Net, name: &str, count: usize) {
@@ -32,4 +33,10 @@ fn a_grown_network_of_1_000() {
 fn a_steady_network_of_10_000() {
     let mut net = Net::steady(Shape::of(10_000, 10_000));
     check(&mut net, "10,000 steady", 60);
+}
+
+#[test]
+fn a_steady_network_of_1_000_over_ipv6() {
+    let mut net = Net::steady(Shape { family: Family::V6, ..Shape::of(1_000, 6) });
+    check(&mut net, "1,000 IPv6", 60);
 }

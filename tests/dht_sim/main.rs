@@ -1,6 +1,7 @@
 //! The DHT in networks of its own kind, on a virtual clock: do lookups find what was stored, how soon, at what cost, and
 //! what do attackers achieve.
 
+mod attack;
 mod attacks;
 mod churn;
 mod figures;

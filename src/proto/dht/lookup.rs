@@ -132,6 +132,12 @@ impl Lookup {
         }
     }
 
+    /// How much of the key space round the target K nodes should take up: all within are asked, since where more stand
+    /// than should, somebody may have come to hide what the others know.
+    pub fn set_reach(&mut self, reach: f64) {
+        self.candidates.set_reach(reach);
+    }
+
     /// Whom to ask now, if anybody; to be called until it says `None`.
     pub fn next_query(&mut self, now: Instant) -> Option<(SocketAddr, Option<NodeId>)> {
         if self.is_spent(now) {
@@ -227,23 +233,32 @@ impl Lookup {
         self.started + time
     }
 
-    /// The nearest nodes that gave a token, with it: whom to announce to. Eight whose ids fit their addresses, and
-    /// such of the others as are nearer (BEP 42, "Enforcement").
+    /// The nearest nodes that gave a token, with it: whom to announce to. Eight whose ids fit their addresses and all
+    /// such within reach, and those of the others that are nearer (BEP 42, "Enforcement").
     pub fn announce_to(&self) -> Vec<(Contact, Vec<u8>)> {
         let (mut fitting, mut others) = (0, 0);
         let mut chosen = Vec::new();
         for candidate in self.candidates.answered() {
             let Some(token) = &candidate.token else { continue };
-            let count = if candidate.fits { &mut fitting } else { &mut others };
-            if *count < K {
-                *count += 1;
-                chosen.push((candidate.contact, token.clone()));
+            if candidate.fits {
+                if !self.candidates.is_wanted(candidate, fitting) {
+                    break;
+                }
+                fitting += 1;
+            } else {
+                if others >= K {
+                    continue;
+                }
+                others += 1;
             }
-            if fitting >= K {
-                break;
-            }
+            chosen.push((candidate.contact, token.clone()));
         }
         chosen
+    }
+
+    /// Those whose ids fit, of all that answered, nearest first.
+    pub fn fitting(&self) -> impl Iterator<Item = NodeId> {
+        self.candidates.answered().filter(|candidate| candidate.fits).map(|candidate| candidate.contact.id)
     }
 
     /// The nearest nodes that answered.

@@ -2,6 +2,7 @@
 
 pub mod bloom;
 pub mod bootstrap;
+pub mod density;
 pub mod dual;
 pub mod external;
 pub mod items;

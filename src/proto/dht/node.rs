@@ -17,6 +17,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use super::bootstrap::{Bootstrap, Entry};
+use super::density::Density;
 use super::external::Votes;
 use super::krpc::{Ask, Body, Message, Query, Want};
 use super::lookup::{Announce, Goal, Lookup, Report};
@@ -103,6 +104,7 @@ pub struct Node {
     announcing: BTreeMap<LookupId, Announcing>,
     /// Who was nearest to what we looked for lately: the next lookup begins there.
     nearest: VecDeque<(NodeId, Vec<Contact>)>,
+    density: Density,
     next_lookup: u64,
     upkeep_at: Instant,
     /// When any answer last came: silence after that is the network's, not a node's.
@@ -154,6 +156,7 @@ impl Node {
             family,
             read_only: false,
             want_other: false,
+            density: Density::of(&table),
             table,
             server,
             bootstrap,

@@ -97,6 +97,11 @@ impl NodeId {
 }
 
 impl Distance {
+    /// The part of the key space that is as near or nearer.
+    pub fn share(&self) -> f64 {
+        self.high as f64 / 2f64.powi(128)
+    }
+
     pub fn leading_zeros(&self) -> u32 {
         if self.high != 0 { self.high.leading_zeros() } else { 128 + self.low.leading_zeros() }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rtorrent_cli::proto::dht::krpc::{Ask, Body, Message, Query, Reply, Want};
-use rtorrent_cli::proto::dht::node::{Family, Node};
+use rtorrent_cli::proto::dht::node::Node;
 use rtorrent_cli::proto::dht::node_id::{Contact, NodeId};
 use rtorrent_cli::proto::dht::table::K;
 
@@ -32,7 +32,7 @@ impl Net {
             if self.hosts[host].node.is_none() {
                 let table = self.steady_table(own);
                 let rng = StdRng::from_rng(&mut self.rng);
-                self.hosts[host].node = Some(Box::new(Node::with_table(now, Family::V4, table, rng)));
+                self.hosts[host].node = Some(Box::new(Node::with_table(now, self.shape.family, table, rng)));
             }
             for sybil in self.sybils.clone() {
                 let ask = Ask::FindNode { target };

@@ -1,7 +1,7 @@
 //! Who is in the network: how it comes about, clients that join it, and what a node knows after a long life.
 
 use std::collections::{HashMap, HashSet};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -73,7 +73,14 @@ impl Net {
     pub(super) fn draw_address(&mut self) -> SocketAddr {
         loop {
             let [_, b, c, d]: [u8; 4] = self.rng.random();
-            let a = self.rng.random_range(1..224);
+            let a: u8 = self.rng.random_range(1..224);
+            if self.shape.family == Family::V6 {
+                if self.used_nets.insert([b, c, d]) {
+                    let ip = Ipv6Addr::new(0x2a02, b.into(), u16::from_be_bytes([c, d]), a.into(), 0, 0, 0, 1);
+                    return SocketAddr::new(ip.into(), 6881);
+                }
+                continue;
+            }
             let (ip, net) = match self.shape.private {
                 true => (Ipv4Addr::new(10, b, c, d), [b, c, d]),
                 false => (Ipv4Addr::new(a, b, c, d), [a, b, c]),
@@ -127,7 +134,7 @@ impl Net {
         let own = self.hosts[host].contact.id;
         let saved = self.steady_table(own).contacts();
         let rng = StdRng::from_rng(&mut self.rng);
-        let mut node = Node::restored(self.now, Family::V4, own, &saved, rng);
+        let mut node = Node::restored(self.now, self.shape.family, own, &saved, rng);
         node.set_read_only(true);
         self.hosts[host].node = Some(Box::new(node));
         host
@@ -137,7 +144,7 @@ impl Net {
         let own = self.hosts[host].contact.id;
         let rng = StdRng::from_rng(&mut self.rng);
         let table = Table::new(own, self.now);
-        self.hosts[host].node = Some(Box::new(Node::with_table(self.now, Family::V4, table, rng)));
+        self.hosts[host].node = Some(Box::new(Node::with_table(self.now, self.shape.family, table, rng)));
     }
 
     /// What a node of this id knows after a long life: of each bucket some, drawn at random.

@@ -39,12 +39,13 @@ pub struct Shape {
     pub loss: f64,
     /// Everybody has a private address: no limit and no check by address holds.
     pub private: bool,
+    pub family: Family,
 }
 
 impl Shape {
     /// The network that the goals are set for.
     pub fn of(nodes: usize, seed: u64) -> Shape {
-        Shape { seed, nodes, dead: 0.1, nat: 0.3, fitting: 0.7, loss: 0.01, private: false }
+        Shape { seed, nodes, dead: 0.1, nat: 0.3, fitting: 0.7, loss: 0.01, private: false, family: Family::V4 }
     }
 }
 
@@ -252,7 +253,7 @@ impl Net {
         if self.hosts[host].node.is_none() {
             let table = self.steady_table(self.hosts[host].contact.id);
             let rng = StdRng::from_rng(&mut self.rng);
-            self.hosts[host].node = Some(Box::new(Node::with_table(now, Family::V4, table, rng)));
+            self.hosts[host].node = Some(Box::new(Node::with_table(now, self.shape.family, table, rng)));
         }
         self.with_node(host, |node| node.handle_packet(now, from, bytes, None));
     }

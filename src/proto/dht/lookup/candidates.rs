@@ -39,16 +39,30 @@ pub(super) struct Candidates {
     list: Vec<Candidate>,
     /// Who has named nodes that did not answer, with how many more did not than did.
     debts: Vec<(SocketAddr, i32)>,
+    /// The part of the key space round the target in which all count that fit, not only the nearest.
+    reach: f64,
 }
 
 impl Candidates {
-    pub const MAX: usize = 96;
+    pub const MAX: usize = 128;
     pub const MAX_PER_SUBNET: usize = 2;
     /// So many nodes that did not answer make who named them unbelievable.
     const MAX_DEBT: i32 = 4;
+    /// No more count, however many crowd round the target.
+    pub const MAX_WINDOW: usize = 4 * K;
 
     pub fn new(target: NodeId) -> Candidates {
-        Candidates { target, list: Vec::new(), debts: Vec::new() }
+        Candidates { target, list: Vec::new(), debts: Vec::new(), reach: 0.0 }
+    }
+
+    /// See [`Candidates::reach`].
+    pub fn set_reach(&mut self, reach: f64) {
+        self.reach = reach;
+    }
+
+    /// True where one more that fits counts, after `fitting` that are nearer.
+    pub fn is_wanted(&self, candidate: &Candidate, fitting: usize) -> bool {
+        fitting < K || (fitting < Self::MAX_WINDOW && candidate.distance.share() <= self.reach)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Candidate> {
@@ -144,15 +158,15 @@ impl Candidates {
         }
     }
 
-    /// The K nearest whose nodes have all answered, none of them still to be asked.
+    /// True once all that count have answered, K at least.
     pub fn is_settled(&self) -> bool {
         let window = self.window();
         let counted = window.iter().filter(|&&at| self.list[at].fits).count();
         counted >= K && window.iter().all(|&at| self.list[at].state == State::Answered)
     }
 
-    /// The nearest candidates that may still answer or have: K whose ids fit, and at most K of the others between them.
-    /// What unbelievable nodes named is left out as long as there is anything else to ask.
+    /// The nearest candidates that may still answer or have: K whose ids fit and all that fit within reach, and at most
+    /// K of the others between them. What unbelievable nodes named is left out as long as there is anything else to ask.
     fn window(&self) -> Vec<usize> {
         let believed = self.window_of(|candidate| !self.is_doubted(candidate));
         let open = believed.iter().any(|&at| matches!(self.list[at].state, State::Fresh | State::Asked));
@@ -167,14 +181,18 @@ impl Candidates {
             if matches!(candidate.state, State::Slow | State::Lost) || !counts(candidate) {
                 continue;
             }
-            let count = if candidate.fits { &mut fitting } else { &mut others };
-            if *count < K {
-                *count += 1;
-                window.push(at);
+            if candidate.fits {
+                if !self.is_wanted(candidate, fitting) {
+                    break;
+                }
+                fitting += 1;
+            } else {
+                if others >= K {
+                    continue;
+                }
+                others += 1;
             }
-            if fitting >= K {
-                break;
-            }
+            window.push(at);
         }
         window
     }

@@ -44,8 +44,12 @@ impl Node {
 
     /// Sends what the lookup wants sent, and ends it if that was all.
     pub(super) fn pump(&mut self, now: Instant, id: LookupId) {
+        let reach = self.density.reach();
         loop {
             let Some(running) = self.running.get_mut(&id) else { return };
+            if let (Goal::Peers { .. }, Some(reach)) = (running.lookup.goal(), reach) {
+                running.lookup.set_reach(reach);
+            }
             if self.transactions.is_full() {
                 return;
             }
@@ -63,6 +67,9 @@ impl Node {
 
     pub(super) fn finish(&mut self, now: Instant, id: LookupId) {
         let Some(Running { lookup, .. }) = self.running.remove(&id) else { return };
+        if lookup.goal() == Goal::Nodes {
+            self.density.note(&lookup.target(), lookup.fitting());
+        }
         if let Goal::Peers { info_hash, announce } = lookup.goal() {
             self.remember(lookup.target(), lookup.closest());
             self.events.push_back(DhtEvent::Finished {

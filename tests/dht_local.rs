@@ -16,9 +16,9 @@ use make_torrent::{Made, noise};
 use rtorrent_cli::base::id::{InfoHashV1, PeerId, TorrentId};
 use rtorrent_cli::base::metainfo::Metainfo;
 use rtorrent_cli::engine::{CheckMode, Engine, EngineSettings, Goal, Item, ItemSource};
-use rtorrent_cli::proto::dht::krpc::Message;
+use rtorrent_cli::proto::dht::krpc::{Body, Message};
 use rtorrent_cli::proto::wire::{Handshake, Reserved};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
 
 /// Long enough for a busy machine; what is awaited comes in milliseconds.
@@ -111,6 +111,58 @@ async fn first_query(goal: Goal) -> (Message, bool, bool) {
 async fn a_get_only_asks_until_somebody_has_called_it() {
     let (query, before, after) = first_query(Goal::Download { seed_ratio: None, seed_time: Some(PATIENCE) }).await;
     assert!(query.read_only && !before && after);
+}
+
+/// The first datagram that comes to `node`, and from which port.
+async fn first_datagram(node: &UdpSocket) -> (Message, u16) {
+    let mut bytes = [0; 2048];
+    let (len, from) = tokio::time::timeout(PATIENCE, node.recv_from(&mut bytes)).await.unwrap().unwrap();
+    (Message::decode(&bytes[..len]).unwrap(), from.port())
+}
+
+/// BEP 5, "Torrent File Extensions".
+#[tokio::test]
+async fn the_nodes_that_a_torrent_names_are_asked() {
+    let (dir, made) = (tempfile::tempdir().unwrap(), made());
+    let node = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let mut bytes = made.bytes.clone();
+    bytes.truncate(bytes.len() - 1);
+    bytes.extend(format!("5:nodesll9:127.0.0.1i{}eeee", node.local_addr().unwrap().port()).bytes());
+    let source = ItemSource::Torrent(Arc::new(Metainfo::parse(&bytes).unwrap()));
+    let goal = Goal::Download { seed_ratio: None, seed_time: None };
+    let settings = EngineSettings { dht_well_known: false, lsd: false, pex: false, ..EngineSettings::default() };
+    let mut engine = Engine::start(settings).await.unwrap();
+    engine.add(Item::new(source, goal, dir.path().to_owned()));
+    let (message, _) = first_datagram(&node).await;
+    assert!(matches!(message.body, Body::Query(_)), "{message:?}");
+}
+
+/// BEP 5, "BitTorrent Protocol Extension": who has a DHT node says where, and is asked.
+#[tokio::test]
+async fn the_node_that_a_peer_names_by_port_is_asked_and_ours_is_named_to_it() {
+    let (dir, made) = (tempfile::tempdir().unwrap(), made());
+    made.place(dir.path());
+    let node = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let mut engine = engine(silent.local_addr().unwrap().to_string()).await;
+    engine.add(item(&made, Goal::Seed { ratio: None, time: None, super_seed: false }, dir.path()));
+    first_datagram(&silent).await;
+    let mut caller = TcpStream::connect((Ipv4Addr::LOCALHOST, engine.port())).await.unwrap();
+    let peer_id = PeerId(*b"-XX0001-abcdefghijkl");
+    let hello = Handshake { reserved: Reserved::OURS.with_dht(), info_hash: InfoHashV1(made.info_hash), peer_id };
+    caller.write_all(&hello.encode()).await.unwrap();
+    let [high, low] = node.local_addr().unwrap().port().to_be_bytes();
+    caller.write_all(&[0, 0, 0, 3, 9, high, low]).await.unwrap();
+    let (message, from) = first_datagram(&node).await;
+    assert!(matches!(message.body, Body::Query(_)), "{message:?}");
+    let (mut said, [high, low]) = (Vec::new(), from.to_be_bytes());
+    let port = [0, 0, 0, 3, 9, high, low];
+    let told = async {
+        while !said.windows(port.len()).any(|bytes| bytes == port) {
+            assert_ne!(caller.read_buf(&mut said).await.unwrap(), 0, "closed after {said:?}");
+        }
+    };
+    tokio::time::timeout(PATIENCE, told).await.expect("PORT with our own");
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ use crate::base::compact::is_global;
 use crate::io::dht_task::TABLE_FILE;
 use crate::io::doctor::{Calls, Diagnosis, Examination, Path, examine};
 use crate::io::port_map::Mapped;
+use crate::proto::dht::external::PortSeen;
 
 /// How long the DHT may take.
 const PATIENCE: Duration = Duration::from_secs(6);
@@ -126,6 +127,7 @@ fn findings(diagnosis: &Diagnosis) -> Vec<Finding> {
     findings.push(dht("dht-ipv6", "IPv6", &diagnosis.v6, any));
     findings.extend(external("address-ipv4", "IPv4", &diagnosis.v4));
     findings.extend(external("address-ipv6", "IPv6", &diagnosis.v6));
+    findings.extend(listens(diagnosis));
     match &diagnosis.port {
         Ok(port) => {
             findings.push(calls("calls-ipv4", "IPv4", *port, &diagnosis.v4));
@@ -136,6 +138,7 @@ fn findings(diagnosis: &Diagnosis) -> Vec<Finding> {
         Err(why) => findings
             .push(Finding::new("calls-ipv4", State::Bad, format!("can't listen: {why}")).mend("give another --port")),
     }
+    findings.extend(translator("nat-ipv4", &diagnosis.v4));
     findings.extend(mapping(diagnosis));
     findings.push(disk(diagnosis));
     findings.push(Finding::new(
@@ -195,6 +198,46 @@ fn external(check: &'static str, family: &str, path: &Path) -> Option<Finding> {
         }
         None => None,
     }
+}
+
+/// Where we could be called, by TCP and by UDP; what keeps TCP from it is told with the calls.
+fn listens(diagnosis: &Diagnosis) -> Option<Finding> {
+    let (Ok(port), Some(udp)) = (&diagnosis.port, &diagnosis.udp_port) else { return None };
+    Some(match udp {
+        Ok(udp) if udp == port => {
+            Finding::new("listen", State::Ok, format!("port {port} is open here for TCP and for UDP (uTP, DHT)"))
+        }
+        Ok(udp) => Finding::new(
+            "listen",
+            State::Warn,
+            format!("TCP listens on port {port}, UDP (uTP, DHT) on {udp}: who calls us by uTP tries {port}"),
+        )
+        .mend("another program has that UDP port; give another --port"),
+        Err(why) => Finding::new(
+            "listen",
+            State::Warn,
+            format!("port {port} listens for TCP alone, without uTP and DHT: {why}"),
+        )
+        .mend("another program has that UDP port; give another --port"),
+    })
+}
+
+/// What the one in between does to our UDP port: whether peers that nobody can call can meet us half-way.
+fn translator(check: &'static str, path: &Path) -> Option<Finding> {
+    let between = matches!(path.calls, Calls::Blocked | Calls::Forwarded);
+    Some(match path.seen_port.filter(|_| between)? {
+        PortSeen::Same(port) => Finding::new(
+            check,
+            State::Ok,
+            format!("the router shows us to all at UDP port {port}: uTP and hole punching get through"),
+        ),
+        PortSeen::Differs => Finding::new(
+            check,
+            State::Warn,
+            "the router shows each node another UDP port of ours: hole punching does not get through",
+        )
+        .mend("forward a port, or turn off \"symmetric NAT\" in the router; calls of our own work all the same"),
+    })
 }
 
 fn calls(check: &'static str, family: &str, port: u16, path: &Path) -> Finding {
@@ -285,6 +328,11 @@ fn to_json(diagnosis: &Diagnosis, findings: &[Finding], exit: Exit) -> Value {
             "queries": path.queries,
             "answers": path.answers,
             "external": path.external,
+            "udp_port_seen": match path.seen_port {
+                Some(PortSeen::Same(port)) => json!(port),
+                Some(PortSeen::Differs) => json!("differs"),
+                None => Value::Null,
+            },
             "calls": match path.calls {
                 Calls::Direct => "direct",
                 Calls::Forwarded => "forwarded",
@@ -299,6 +347,7 @@ fn to_json(diagnosis: &Diagnosis, findings: &[Finding], exit: Exit) -> Value {
         .collect();
     json!({
         "port": diagnosis.port.as_ref().ok(),
+        "udp_port": diagnosis.udp_port.as_ref().and_then(|port| port.as_ref().ok()),
         "port_map": diagnosis.mapping.as_ref().ok().map(|it| json!({ "by": it.by, "external": it.external })),
         "names": diagnosis.names,
         "names_resolved": diagnosis.resolved,
@@ -323,10 +372,12 @@ mod tests {
             answers: 33,
             nodes: 30,
             external: Some("60.1.2.3".parse().unwrap()),
+            seen_port: Some(PortSeen::Same(6881)),
             calls: Calls::Direct,
         };
         Diagnosis {
             port: Ok(6881),
+            udp_port: Some(Ok(6881)),
             names: 5,
             resolved: 4,
             v4: path.clone(),
@@ -391,6 +442,21 @@ mod tests {
         let (text, exit) = told(&diagnosis);
         assert_eq!(exit, Exit::Success);
         assert!(text.contains("stands behind another one itself, at 100.64.3.4"), "{text}");
+    }
+
+    #[test]
+    fn a_udp_port_that_is_taken_and_a_router_that_changes_ports_are_told() {
+        let (text, _) = told(&well());
+        assert!(text.contains("port 6881 is open here for TCP and for UDP") && !text.contains("nat-ipv4"), "{text}");
+        let mut diagnosis = Diagnosis { udp_port: Some(Err("address in use".into())), ..well() };
+        diagnosis.v4.calls = Calls::Blocked;
+        let (text, exit) = told(&diagnosis);
+        assert_eq!(exit, Exit::Success);
+        assert!(text.contains("TCP alone, without uTP and DHT: address in use"), "{text}");
+        assert!(text.contains("to all at UDP port 6881"), "{text}");
+        diagnosis.v4.seen_port = Some(PortSeen::Differs);
+        assert!(told(&diagnosis).0.contains("hole punching does not get through"));
+        assert_eq!(to_json(&diagnosis, &[], exit)["ipv4"]["udp_port_seen"], "differs");
     }
 
     #[test]

@@ -103,6 +103,7 @@ pub fn progress(key: ItemKey, progress: &Progress, eta: Option<std::time::Durati
         "trackers": progress.trackers.1,
         "trackers_answered": progress.trackers.0,
         "dht_nodes": progress.dht_nodes,
+        "dht_queries": progress.dht_queries,
         "metadata_pieces_done": swarm.metadata.map(|(have, _)| have),
         "metadata_pieces": swarm.metadata.map(|(_, of)| of),
         "checked": progress.checked.map(|(done, _)| done),

@@ -118,7 +118,8 @@ const JSON: &[&str] = &[
      --dry-run.",
     "progress: once a second; \"stage\", \"done\", \"total\", \"pieces_done\", \"pieces\", \"down_rate\", \"up_rate\", \
      \"downloaded\", \"uploaded\", \"wasted\", \"peers\", \"peers_known\", \"seeds\", \"unchoked_by\", \"trackers\", \
-     \"trackers_answered\", \"dht_nodes\", \"metadata_pieces_done\", \"metadata_pieces\", \"checked\", \"to_check\", \"eta\".",
+     \"trackers_answered\", \"dht_nodes\", \"dht_queries\", \"metadata_pieces_done\", \"metadata_pieces\", \"checked\", \
+     \"to_check\", \"eta\".",
     "file: \"index\", \"path\"; a selected file is whole and verified.",
     "complete: \"path\"; all that was selected is complete.",
     "error: \"source\", \"code\" (the exit status that belongs to it), \"kind\" (a word for it), \"message\".",

@@ -49,7 +49,12 @@ fn sources(progress: &Progress) -> String {
         (some, all) => parts.push(format!("{some} of {}", count(all.into(), "tracker"))),
     }
     if progress.dht_nodes > 0 {
-        parts.push(count(progress.dht_nodes.into(), "DHT node"));
+        let queries = match progress.dht_queries {
+            0 => String::new(),
+            1 => " (1 query)".into(),
+            queries => format!(" ({queries} queries)"),
+        };
+        parts.push(format!("{}{queries}", count(progress.dht_nodes.into(), "DHT node")));
     }
     parts.push(match (swarm.connected, swarm.dialling, swarm.known) {
         (0, 0, 0) => "no peers yet".into(),
@@ -209,6 +214,8 @@ mod tests {
         let swarm = Snapshot { connected: 12, metadata: Some((3, 7)), ..Snapshot::default() };
         let resolving = progress(Stage::Resolving, swarm);
         assert_eq!(stage_text(&resolving), "resolving: 8 trackers, 143 DHT nodes, 12 peers asked, metadata 3/7");
+        let asked = Progress { dht_queries: 212, ..resolving };
+        assert!(stage_text(&asked).contains("143 DHT nodes (212 queries), 12 peers"), "{}", stage_text(&asked));
         let resolving = Progress { stage: Stage::Resolving, trackers: (1, 1), ..Progress::default() };
         assert_eq!(stage_text(&resolving), "resolving: 1 of 1 tracker, no peers yet");
     }

@@ -5,6 +5,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use super::item::{Event, Failure, FailureKind, Goal, Stage};
 use super::torrent_task::{Phase, TorrentTask};
 use crate::base::limit::Limit;
+use crate::proto::dht::lookup::Announce;
 use crate::proto::tracker::Totals;
 
 impl TorrentTask {
@@ -62,6 +63,10 @@ impl TorrentTask {
         let size = self.torrent.snapshot().have_bytes;
         self.goals.upload_goal = ratio.map(|ratio| (ratio * size as f64) as u64);
         self.goals.seed_until = time.and_then(|time| Instant::now().checked_add(time));
+        if let Some(search) = self.search.as_ref().filter(|_| self.torrent.totals().left == 0) {
+            // Nodes of the DHT tell seeds and downloaders apart (BEP 33).
+            search.set_announce(Some(Announce { port: self.context.registry.port(), seed: true }));
+        }
         self.enter(Stage::Seeding);
     }
 

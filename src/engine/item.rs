@@ -207,6 +207,8 @@ pub struct Progress {
     pub trackers: (u32, u32),
     /// DHT nodes in the table.
     pub dht_nodes: u32,
+    /// Queries that this run has sent to the DHT.
+    pub dht_queries: u64,
     /// One entry per cell of a piece strip is made from this: verified pieces, one bit each (empty before metadata).
     pub pieces: Arc<[u64]>,
     /// Our listen address, once there is one.

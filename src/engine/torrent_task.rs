@@ -24,7 +24,7 @@ use crate::base::id::TorrentId;
 use crate::base::metainfo::Info;
 use crate::base::selection::Selection;
 use crate::io::check::CheckWatch;
-use crate::io::dht_task::{DhtSearch, DhtStatus};
+use crate::io::dht_task::{DhtHandle, DhtSearch, DhtStatus};
 use crate::io::dial::Greeted;
 use crate::io::disk::{DiskReport, TorrentDisk};
 use crate::io::lsd_task::Neighbours;
@@ -332,7 +332,8 @@ impl TorrentTask {
             progress.pieces = torrent.have().map_or_else(|| Arc::from([]), |have| have.words().into());
             progress.trackers = trackers.as_ref().map_or((0, 0), |trackers| trackers.borrow().counts());
             progress.checked = check.progress();
-            progress.dht_nodes = context.dht.get().and_then(Option::as_ref).map_or(0, |dht| dht.status().nodes());
+            let dht = context.dht.get().and_then(Option::as_ref).map(DhtHandle::status).unwrap_or_default();
+            (progress.dht_nodes, progress.dht_queries) = (dht.nodes(), dht.queries());
         });
     }
 

@@ -21,6 +21,7 @@ use super::dht_task::{DhtConfig, DhtHandle, DhtStatus};
 use super::port_map::{MapStatus, Mapped, PortMap};
 use super::resolve::Resolver;
 use crate::base::id::{InfoHashV1, TorrentId};
+use crate::proto::dht::external::PortSeen;
 use crate::proto::dht::node::NodeStatus;
 use crate::proto::dht::node_id::NodeId;
 
@@ -42,8 +43,9 @@ pub struct Examination {
 /// What was found.
 #[derive(Clone, Debug)]
 pub struct Diagnosis {
-    /// The port that others could call.
+    /// The port that others could call by TCP, and the one for UDP (DHT, uTP), where they were asked for.
     pub port: Result<u16, String>,
+    pub udp_port: Option<Result<u16, String>>,
     /// Names of routers that were looked up, and how many of them were found; none without a network.
     pub names: u32,
     pub resolved: u32,
@@ -66,6 +68,7 @@ pub struct Path {
     pub nodes: u32,
     /// Where nodes see us.
     pub external: Option<IpAddr>,
+    pub seen_port: Option<PortSeen>,
     pub calls: Calls,
 }
 
@@ -77,16 +80,18 @@ pub async fn examine(examination: Examination) -> Diagnosis {
     let port = inbound.as_ref().map(calls::Inbound::port).map_err(ToString::to_string);
     let (mut v4, mut v6) =
         (Path { route: route_v4(), ..Path::default() }, Path { route: route_v6(), ..Path::default() });
-    let (mut names, mut resolved) = (0, 0);
+    let (mut names, mut resolved, mut udp_port) = (0, 0, None);
     // While the DHT is asked, and until the calls have been tried, since they may come through it.
     let map = port.as_ref().ok().filter(|_| v4.route.is_some()).map(|&port| PortMap::start(port, port));
     if v4.route.is_some() || v6.route.is_some() || !examination.bootstrap.is_empty() {
         let port = port.as_ref().copied().unwrap_or(0);
-        if let Ok(dht) = ask_the_dht(&examination, port).await {
+        let asked = ask_the_dht(&examination, port).await;
+        if let Ok((_, dht)) = &asked {
             (names, resolved) = (dht.names, dht.resolved);
             v4.note(dht.v4);
             v6.note(dht.v6);
         }
+        udp_port = Some(asked.map(|(port, _)| port).map_err(|error| error.to_string()));
     }
     let mapping = match &map {
         Some(map) => mapped(map, examination.patience).await,
@@ -100,14 +105,14 @@ pub async fn examine(examination: Examination) -> Diagnosis {
         map.close(Duration::from_secs(1)).await;
     }
     let (disk, hash) = speeds.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
-    Diagnosis { port, names, resolved, v4, v6, mapping, disk, hash }
+    Diagnosis { port, udp_port, names, resolved, v4, v6, mapping, disk, hash }
 }
 
 impl Path {
     fn note(&mut self, node: Option<NodeStatus>) {
         if let Some(node) = node {
             (self.queries, self.answers) = (node.queries, node.answers);
-            (self.nodes, self.external) = (node.confirmed, node.external);
+            (self.nodes, self.external, self.seen_port) = (node.confirmed, node.external, node.port);
         }
     }
 }
@@ -123,8 +128,9 @@ async fn mapped(map: &PortMap, patience: Duration) -> Result<Mapped, String> {
     }
 }
 
-/// Enters the DHT and looks for a torrent that nobody has, which takes one past many nodes.
-async fn ask_the_dht(examination: &Examination, port: u16) -> std::io::Result<DhtStatus> {
+/// Enters the DHT and looks for a torrent that nobody has, which takes one past many nodes; from which port, and what
+/// came of it.
+async fn ask_the_dht(examination: &Examination, port: u16) -> std::io::Result<(u16, DhtStatus)> {
     let config = DhtConfig {
         port,
         well_known: examination.bootstrap.is_empty(),
@@ -136,8 +142,9 @@ async fn ask_the_dht(examination: &Examination, port: u16) -> std::io::Result<Dh
     let nobodys = NodeId::random(&mut StdRng::from_rng(&mut rand::rng()));
     let _search = dht.lookup(TorrentId::from_v1(InfoHashV1(nobodys.0)), None, false);
     let status = until_clear(&dht, examination.patience).await;
+    let port = dht.port();
     dht.shutdown(Duration::from_millis(500)).await;
-    Ok(status)
+    Ok((port, status))
 }
 
 /// Waits until both families have told what they can: answers have come, and no more do for a while.
@@ -196,7 +203,8 @@ mod tests {
         assert_eq!((diagnosis.names, diagnosis.resolved), (1, 1));
         assert!(diagnosis.v4.queries > 0 && diagnosis.v4.answers == 0 && diagnosis.v4.external.is_none());
         assert_eq!(diagnosis.v4.calls, Calls::Unknown);
-        assert!(diagnosis.port.is_ok_and(|port| port != 0));
+        assert!(diagnosis.port.as_ref().is_ok_and(|&port| port != 0));
+        assert!(matches!(diagnosis.udp_port, Some(Ok(port)) if port != 0), "{:?}", diagnosis.udp_port);
         assert!(diagnosis.disk.is_ok_and(|disk| disk.bytes_per_second > 0));
         assert!(diagnosis.hash.bytes_per_second > 0);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is left behind");

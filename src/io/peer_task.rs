@@ -4,10 +4,10 @@
 //! comes from the disk or the session's next deadline is due; events go to the torrent in one batch a wake-up.
 
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
-use tokio::time::sleep_until;
+use tokio::time::{sleep_until, timeout};
 
 use super::disk::TorrentDisk;
 use super::limiter_task::{Throttle, Word, next_word};
@@ -49,7 +49,8 @@ impl PeerTask {
     pub async fn run(mut self) {
         let mut outbox = Outbox::default();
         self.note_limits();
-        if !self.greeting.is_empty() {
+        let called_them = self.greeting.is_empty();
+        if !called_them {
             let mut greeting = std::mem::take(&mut self.greeting);
             // One segment: handshake, extension handshake, bitfield.
             while let Some(Outgoing::Bytes(bytes)) = self.session.poll_write() {
@@ -61,7 +62,7 @@ impl PeerTask {
             let early = std::mem::take(&mut self.early);
             self.session.on_bytes(Instant::now(), &early);
         }
-        let reason = match self.exchange(&mut outbox).await {
+        let reason = match self.exchange(&mut outbox, called_them).await {
             Ok(reason) => reason,
             Err(e) => CloseReason::Lost(e.to_string()),
         };
@@ -70,12 +71,16 @@ impl PeerTask {
         self.report().await;
     }
 
-    async fn exchange(&mut self, outbox: &mut Outbox) -> io::Result<CloseReason> {
+    async fn exchange(&mut self, outbox: &mut Outbox, mut opening: bool) -> io::Result<CloseReason> {
         // A disk thread found the socket full.
         let mut full = false;
         loop {
             if self.report().await {
                 return Ok(CloseReason::Ours);
+            }
+            if std::mem::take(&mut opening) {
+                let said = said_at_once(&mut self.commands).await;
+                said.into_iter().for_each(|command| self.session.on_command(Instant::now(), command));
             }
             self.fill(outbox);
             let blocked = full || self.flush(outbox)?;
@@ -236,5 +241,41 @@ impl PeerTask {
             }
         }
         Ok(true)
+    }
+}
+
+/// What the torrent says to the first report of a peer that we called. It goes out in one segment with our extension
+/// handshake: a peer that reads it all at once answers all at once. Otherwise it may answer the first part, and keep
+/// back the metadata until that small segment has been acknowledged: a round trip and a delayed acknowledgement.
+async fn said_at_once(commands: &mut mpsc::Receiver<PeerCommand>) -> Vec<PeerCommand> {
+    const QUIET: Duration = Duration::from_millis(2);
+    const MOST: usize = 8;
+    let mut said = Vec::new();
+    while said.len() < MOST
+        && let Ok(Some(command)) = timeout(QUIET, commands.recv()).await
+    {
+        said.push(command);
+    }
+    said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_the_torrent_says_right_after_the_first_report_is_taken_together() {
+        let (sender, mut commands) = mpsc::channel(16);
+        let torrent = tokio::spawn(async move {
+            sender.send(PeerCommand::Interest(true)).await.unwrap();
+            sender.send(PeerCommand::RequestMetadata(vec![0])).await.unwrap();
+            sender
+        });
+        let sender = torrent.await.unwrap();
+        let said = said_at_once(&mut commands).await;
+        assert!(matches!(said[..], [PeerCommand::Interest(true), PeerCommand::RequestMetadata(_)]), "{said:?}");
+        assert!(said_at_once(&mut commands).await.is_empty(), "a torrent that says nothing holds nothing up");
+        drop(sender);
+        assert!(said_at_once(&mut commands).await.is_empty(), "nor does one that is gone");
     }
 }

@@ -3,6 +3,7 @@
 
 mod attack;
 mod attacks;
+mod both_families;
 mod churn;
 mod figures;
 mod lookups;

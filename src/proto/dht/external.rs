@@ -45,6 +45,48 @@ impl Votes {
     }
 }
 
+/// From which port the world sees our one socket come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PortSeen {
+    /// All see the same one: a translator, if there is any, keeps it whoever is called, and what arrives there reaches us.
+    Same(u16),
+    /// Each sees another one: a translator draws a new port for each that is called.
+    Differs,
+}
+
+/// The ports that nodes see, one voice a subnet.
+#[derive(Debug, Default)]
+pub struct PortVotes {
+    votes: VecDeque<(Subnet, u16)>,
+}
+
+impl PortVotes {
+    pub fn count(&mut self, voter: SocketAddr, port: u16) {
+        let subnet = Subnet::of(voter);
+        self.votes.retain(|(from, _)| *from != subnet);
+        if self.votes.len() >= Votes::KEPT {
+            self.votes.pop_front();
+        }
+        if port != 0 {
+            self.votes.push_back((subnet, port));
+        }
+    }
+
+    /// What most say; `None` while too few have said anything, or when neither outweighs the other.
+    pub fn seen(&self) -> Option<PortSeen> {
+        if self.votes.len() < Votes::ENOUGH {
+            return None;
+        }
+        let agree = |port: u16| self.votes.iter().filter(|(_, other)| *other == port).count();
+        let (most, port) = self.votes.iter().map(|&(_, port)| (agree(port), port)).max()?;
+        if most * 3 > self.votes.len() * 2 {
+            Some(PortSeen::Same(port))
+        } else {
+            (most * 3 <= self.votes.len()).then_some(PortSeen::Differs)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,5 +131,19 @@ mod tests {
         for n in 0..20 {
             assert_eq!(votes.count(voter(n), "2a02::1".parse().unwrap()), None);
         }
+    }
+
+    #[test]
+    fn one_port_for_all_and_another_for_each_are_told_apart() {
+        let mut same = PortVotes::default();
+        (0..3).for_each(|n| same.count(voter(n), 6881));
+        assert_eq!(same.seen(), None, "three are too few");
+        (3..9).for_each(|n| same.count(voter(n), if n == 5 { 1 } else { 6881 }));
+        assert_eq!(same.seen(), Some(PortSeen::Same(6881)), "one liar among nine");
+        let mut differs = PortVotes::default();
+        (0..9).for_each(|n| differs.count(voter(n), 40_000 + u16::from(n)));
+        assert_eq!(differs.seen(), Some(PortSeen::Differs));
+        (0..100).for_each(|_| differs.count(voter(1), 40_001));
+        assert_eq!(differs.seen(), Some(PortSeen::Differs), "one subnet has one voice");
     }
 }

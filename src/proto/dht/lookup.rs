@@ -48,6 +48,16 @@ pub struct Announce {
     pub seed: bool,
 }
 
+/// One query that a lookup wants sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Step {
+    pub to: SocketAddr,
+    /// Who is believed to be there.
+    pub id: Option<NodeId>,
+    /// Ask for the nodes round itself, not for the goal.
+    pub neighbours: bool,
+}
+
 /// A bare address to ask before anything nearer is known.
 #[derive(Clone, Copy, Debug)]
 struct Seed {
@@ -138,8 +148,8 @@ impl Lookup {
         self.candidates.set_reach(reach);
     }
 
-    /// Whom to ask now, if anybody; to be called until it says `None`.
-    pub fn next_query(&mut self, now: Instant) -> Option<(SocketAddr, Option<NodeId>)> {
+    /// Whom to ask what now, if anybody; to be called until it says `None`.
+    pub fn next_query(&mut self, now: Instant) -> Option<Step> {
         if self.is_spent(now) {
             return None;
         }
@@ -149,20 +159,22 @@ impl Lookup {
             seed.state = State::Asked;
             seed.asked += 1;
             self.report.asked += 1;
-            return Some((seed.entry.addr, None));
+            return Some(Step { to: seed.entry.addr, id: None, neighbours: false });
         }
         let slots = if self.has_answers() { self.slots } else { Self::MAX_SLOTS };
         if self.candidates.busy() >= slots {
             return None;
         }
-        let contact = self.candidates.ask_next()?;
+        let next = self.candidates.ask_next().map(|contact| (contact, false));
+        let (contact, neighbours) = next.or_else(|| self.candidates.survey_next().map(|contact| (contact, true)))?;
         self.report.asked += 1;
-        Some((contact.addr, Some(contact.id)))
+        Some(Step { to: contact.addr, id: Some(contact.id), neighbours })
     }
 
     /// The node at `from` answered, under the name `id`, and named others.
     pub fn on_answer(&mut self, from: Contact, token: Option<Vec<u8>>, named: &[Contact]) {
         self.report.answered += 1;
+        self.candidates.end_survey(from.addr);
         let hops = self.settle(from, token);
         for &contact in named {
             self.add_candidate(contact, hops + 1, Some(from.addr));
@@ -192,6 +204,7 @@ impl Lookup {
 
     /// The node at `addr` takes its time: others are asked in its place.
     pub fn on_slow(&mut self, addr: SocketAddr) {
+        self.candidates.end_survey(addr);
         if self.set(addr, State::Asked, State::Slow) {
             self.slots = (self.slots + 1).min(Self::MAX_SLOTS);
             self.candidates.blame(addr, 1);
@@ -204,6 +217,7 @@ impl Lookup {
 
     /// The query to `addr` will not be answered.
     pub fn on_lost(&mut self, addr: SocketAddr) {
+        self.candidates.end_survey(addr);
         if self.set(addr, State::Asked, State::Lost) {
             self.candidates.blame(addr, 1);
         }
@@ -217,6 +231,7 @@ impl Lookup {
         }
         let waits = |state: State| matches!(state, State::Asked | State::Slow);
         let in_flight = self.candidates.iter().any(|candidate| waits(candidate.state))
+            || self.candidates.surveys() > 0
             || self.seeds.iter().any(|seed| waits(seed.state) || seed.state == State::Fresh);
         if self.candidates.is_settled() {
             return true;

@@ -18,7 +18,7 @@ use rand::rngs::StdRng;
 
 use super::bootstrap::{Bootstrap, Entry};
 use super::density::Density;
-use super::external::Votes;
+use super::external::{PortSeen, PortVotes, Votes};
 use super::krpc::{Ask, Body, Message, Query, Want};
 use super::lookup::{Announce, Goal, Lookup, Report};
 use super::node_id::{Contact, NodeId};
@@ -68,6 +68,8 @@ pub struct NodeStatus {
     /// Queries of others that were answered.
     pub served: u64,
     pub external: Option<IpAddr>,
+    /// From which port nodes see us come.
+    pub port: Option<PortSeen>,
 }
 
 #[derive(Debug)]
@@ -96,6 +98,7 @@ pub struct Node {
     server: Server,
     bootstrap: Bootstrap,
     votes: Votes,
+    port_votes: PortVotes,
     round_trips: RoundTrips,
     transactions: Transactions,
     running: BTreeMap<LookupId, Running>,
@@ -161,6 +164,7 @@ impl Node {
             server,
             bootstrap,
             votes: Votes::default(),
+            port_votes: PortVotes::default(),
             round_trips: RoundTrips::default(),
             transactions: Transactions::default(),
             running: BTreeMap::new(),
@@ -195,6 +199,7 @@ impl Node {
             nodes: self.table.len() as u32,
             confirmed: self.table.confirmed() as u32,
             external: self.votes.believed(),
+            port: self.port_votes.seen(),
             ..self.status
         }
     }

@@ -7,7 +7,7 @@
 
 mod attackers;
 mod hosts;
-mod queue;
+pub mod queue;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};

@@ -18,6 +18,14 @@ pub(super) enum State {
     Lost,
 }
 
+/// Whether a node has been asked who its own neighbours are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Survey {
+    Open,
+    Asked,
+    Done,
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Candidate {
     pub contact: Contact,
@@ -30,6 +38,7 @@ pub(super) struct Candidate {
     pub hops: u32,
     /// The address of who named it, to know whose word it is.
     named_by: Option<SocketAddr>,
+    survey: Survey,
 }
 
 #[derive(Debug)]
@@ -49,7 +58,9 @@ impl Candidates {
     /// So many nodes that did not answer make who named them unbelievable.
     const MAX_DEBT: i32 = 4;
     /// No more count, however many crowd round the target.
-    pub const MAX_WINDOW: usize = 4 * K;
+    pub const MAX_WINDOW: usize = 6 * K;
+    /// With so many within reach where K should stand the place is crowded.
+    const CROWD: usize = 2 * K;
 
     pub fn new(target: NodeId) -> Candidates {
         Candidates { target, list: Vec::new(), debts: Vec::new(), reach: 0.0 }
@@ -102,14 +113,40 @@ impl Candidates {
             return;
         }
         let fits = contact.id.fits(contact.addr.ip());
-        let candidate = Candidate { contact, distance, state: State::Fresh, fits, token: None, hops, named_by };
+        let (state, survey) = (State::Fresh, Survey::Open);
+        let candidate = Candidate { contact, distance, state, fits, token: None, hops, named_by, survey };
         self.list.insert(place, candidate);
         self.trim();
     }
 
     /// How many queries hold a slot.
     pub fn busy(&self) -> usize {
-        self.window().into_iter().filter(|&at| self.list[at].state == State::Asked).count()
+        self.window().into_iter().filter(|&at| self.list[at].state == State::Asked).count() + self.surveys()
+    }
+
+    /// How many have been asked for their neighbours and not answered yet.
+    pub fn surveys(&self) -> usize {
+        self.list.iter().filter(|candidate| candidate.survey == Survey::Asked).count()
+    }
+
+    /// In a crowded place, the next one to ask for its own neighbours, if anybody: round the target all name the same
+    /// eight nearest, and who came to hide something sees to it that these are theirs; round themselves each names
+    /// others.
+    pub fn survey_next(&mut self) -> Option<Contact> {
+        let window = self.window();
+        if !self.is_crowded(&window) {
+            return None;
+        }
+        let open = |at: &&usize| self.list[**at].state == State::Answered && self.list[**at].survey == Survey::Open;
+        let at = *window.iter().find(open)?;
+        self.list[at].survey = Survey::Asked;
+        Some(self.list[at].contact)
+    }
+
+    /// Nothing more is expected of the node at `addr` about its neighbours.
+    pub fn end_survey(&mut self, addr: SocketAddr) {
+        let asked = |it: &&mut Candidate| it.contact.addr == addr && it.survey == Survey::Asked;
+        self.list.iter_mut().filter(asked).for_each(|candidate| candidate.survey = Survey::Done);
     }
 
     /// The next one to ask, which counts as asked from now on.
@@ -125,7 +162,7 @@ impl Candidates {
         self.blame(from.addr, if self.list[at].state == State::Slow { -2 } else { -1 });
         let mut candidate = self.list.remove(at);
         candidate.state = State::Answered;
-        candidate.token = token;
+        candidate.token = token.or(candidate.token);
         if candidate.contact.id != from.id {
             // It goes by another name than we were told: its place is where its own id puts it.
             candidate.contact = from;
@@ -162,7 +199,15 @@ impl Candidates {
     pub fn is_settled(&self) -> bool {
         let window = self.window();
         let counted = window.iter().filter(|&&at| self.list[at].fits).count();
-        counted >= K && window.iter().all(|&at| self.list[at].state == State::Answered)
+        let surveyed = |at: &usize| self.list[*at].survey == Survey::Done;
+        counted >= K
+            && window.iter().all(|&at| self.list[at].state == State::Answered)
+            && (!self.is_crowded(&window) || window.iter().all(surveyed))
+    }
+
+    fn is_crowded(&self, window: &[usize]) -> bool {
+        let within = |at: &&usize| self.list[**at].fits && self.list[**at].distance.share() <= self.reach;
+        window.iter().filter(within).count() >= Self::CROWD
     }
 
     /// The nearest candidates that may still answer or have: K whose ids fit and all that fit within reach, and at most

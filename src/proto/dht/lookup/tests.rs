@@ -24,7 +24,7 @@ fn global(ip: [u8; 4], id: NodeId) -> Contact {
 }
 
 fn asked(lookup: &mut Lookup, now: Instant) -> Vec<SocketAddr> {
-    std::iter::from_fn(|| lookup.next_query(now)).map(|(addr, _)| addr).collect()
+    std::iter::from_fn(|| lookup.next_query(now)).map(|step| step.to).collect()
 }
 
 #[test]
@@ -222,4 +222,48 @@ fn without_anybody_to_ask_it_waits_and_then_ends() {
     assert!(!lookup.is_done(now));
     assert_eq!(lookup.deadline(), now + Lookup::MAX_WAIT);
     assert!(lookup.is_done(now + Lookup::MAX_WAIT));
+}
+
+/// Sixteen stand where eight should; each names the eight nearest round the target, but one knows `hidden` beside it.
+fn crowded(reach: f64, hidden: Contact) -> (Lookup, Vec<Step>) {
+    let now = Instant::now();
+    let mut lookup = lookup(now);
+    let crowd: Vec<Contact> = (0..16).map(|n| node(6, n)).collect();
+    lookup.set_reach(reach);
+    lookup.add_known(&crowd);
+    let mut steps = Vec::new();
+    while let Some(step) = lookup.next_query(now) {
+        steps.push(step);
+        let from = *crowd.iter().find(|contact| contact.addr == step.to).unwrap_or(&hidden);
+        let named = if step.neighbours && from == crowd[9] { vec![hidden] } else { crowd[..8].to_vec() };
+        lookup.on_answer(from, (!step.neighbours).then(|| b"t".to_vec()), &named);
+    }
+    assert!(lookup.is_done(now));
+    (lookup, steps)
+}
+
+#[test]
+fn in_a_crowded_place_all_within_reach_are_asked_and_each_for_its_own_neighbours_too() {
+    let hidden = node(4, 99);
+    let (lookup, steps) = crowded(1.0 / 16.0, hidden);
+    assert_eq!(steps.iter().filter(|step| !step.neighbours).count(), 17);
+    assert_eq!(steps.iter().filter(|step| step.neighbours).count(), 17);
+    assert!(lookup.announce_to().contains(&(hidden, b"t".to_vec())), "who came to crowd it out has not");
+    let (_, steps) = crowded(1.0 / 4096.0, hidden);
+    assert_eq!((steps.len(), steps.iter().any(|step| step.neighbours)), (8, false), "nobody has crowded here");
+}
+
+#[test]
+fn a_neighbour_that_does_not_answer_again_does_not_hold_up_the_end() {
+    let now = Instant::now();
+    let mut lookup = lookup(now);
+    lookup.set_reach(1.0 / 16.0);
+    lookup.add_known(&(0..16).map(|n| node(6, n)).collect::<Vec<_>>());
+    while let Some(step) = lookup.next_query(now) {
+        match step.neighbours {
+            true => lookup.on_slow(step.to),
+            false => lookup.on_answer(Contact { id: step.id.unwrap(), addr: step.to }, None, &[]),
+        }
+    }
+    assert!(lookup.is_done(now) && lookup.closest().len() == K);
 }

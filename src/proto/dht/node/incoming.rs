@@ -61,8 +61,11 @@ impl Node {
         if !self.bootstrap.is_router(from) {
             self.table.answered(now, contact);
         }
-        if let Some(ip) = ip.and_then(|ip| self.votes.count(from, ip.ip())) {
-            self.on_external(now, ip);
+        if let Some(ours) = ip {
+            self.port_votes.count(from, ours.port());
+            if let Some(ip) = self.votes.count(from, ours.ip()) {
+                self.on_external(now, ip);
+            }
         }
         let named = self.named_in(now, contact, &mut reply);
         match pending.purpose {

@@ -6,7 +6,7 @@ use super::{Announcing, DhtEvent, Node, Running};
 use crate::base::id::InfoHashV1;
 use crate::proto::dht::bootstrap::{Bootstrap, Entry};
 use crate::proto::dht::krpc::Ask;
-use crate::proto::dht::lookup::{Announce, Goal, Lookup};
+use crate::proto::dht::lookup::{Announce, Goal, Lookup, Step};
 use crate::proto::dht::node_id::{Contact, NodeId};
 use crate::proto::dht::transactions::{LookupId, Purpose};
 
@@ -53,8 +53,9 @@ impl Node {
             if self.transactions.is_full() {
                 return;
             }
-            let Some((to, node)) = running.lookup.next_query(now) else { break };
+            let Some(Step { to, id: node, neighbours }) = running.lookup.next_query(now) else { break };
             let ask = match running.lookup.goal() {
+                _ if neighbours => Ask::FindNode { target: node.unwrap_or(running.lookup.target()) },
                 Goal::Nodes => Ask::FindNode { target: running.lookup.target() },
                 Goal::Peers { info_hash, .. } => Ask::GetPeers { info_hash, scrape: false, no_seeds: false },
             };

@@ -274,6 +274,41 @@ module completions {
     path?: path               # The folder that `get -d` would have had, or the file or top folder itself
   ]
 
+  def "nu-complete rtorrent-cli create progress" [] {
+    [ "auto" "bar" "plain" "none" ]
+  }
+
+  def "nu-complete rtorrent-cli create color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Make a .torrent of a file or folder
+  export extern "rtorrent-cli create" [
+    --output(-o): path        # Write the torrent here, `-` for standard output [default: NAME.torrent in this folder]
+    --force(-f)               # Replace a file that is there
+    --dry-run(-n)             # Show what would be in it, hash and write nothing
+    --glob(-g): string        # Only files that match; `!PAT` leaves out; again for more, the last that matches decides
+    --hidden                  # Files and folders whose names begin with a dot too
+    --ignore-files            # Leave out what .gitignore and .ignore files in the folder name
+    --follow(-L)              # Take what links lead to
+    --name: string            # Another name for the single file or the top folder
+    --piece-length: string    # Bytes of a piece, a power of two [default: by the size, 16 KiB to 16 MiB]
+    --tracker(-t): string     # Announce here; again for the next tier, with commas for more of one tier
+    --web-seed(-w): string    # This web server has the files too (BEP 19)
+    --private                 # Peers from its trackers alone, no DHT, no exchange (BEP 27)
+    --source: string          # A word that gives it an info hash of its own, as private trackers want it
+    --comment(-c): string     # A comment
+    --no-date                 # Do not say when it was made [default: now, or SOURCE_DATE_EPOCH]
+    --json                    # One JSON object a line on standard output
+    --progress: string@"nu-complete rtorrent-cli create progress" # Progress on standard error: auto, bar, plain, none
+    --quiet(-q)               # Show errors alone
+    --verbose(-v)             # Say more: causes of errors, then what the engine does (-vv, -vvv)
+    --log: path               # Write a log to this file (with -v more of it)
+    --color: string@"nu-complete rtorrent-cli create color" # Colours: auto, always, never
+    --help(-h)                # Print help
+    path: path                # The file or folder to share
+  ]
+
   def "nu-complete rtorrent-cli seed check" [] {
     [ "quick" "full" ]
   }

@@ -38,6 +38,9 @@ fn every_event_of_real_runs_is_in_the_schema_and_every_kind_of_event_happens() {
         scene.run(&["seed", "--json", "--no-dht", "--no-lsd", "--seed-time", "1s", "tree.torrent", "shared"]),
         scene.run(&["verify", "--json", "tree.torrent", "shared"]),
         scene.run(&["ls", "--json"]),
+        scene.run(&["create", "--json", "-n", "shared/tree"]),
+        scene.run(&["create", "--json", "-o", "new.torrent", "shared/tree"]),
+        scene.run(&["create", "--json", "-o", "new.torrent", "shared/tree"]),
     ];
     scene.write("shared/tree/sub/b.bin", noise(200_000, 9));
     runs.push(scene.run(&["verify", "--json", "tree.torrent", "shared"]));

@@ -81,6 +81,35 @@ fn every_shell_that_is_here_completes_commands_flags_values_and_files() {
     }
 }
 
+/// nushell completes without a terminal, for editors: the line is a file, and the cursor at its end.
+#[test]
+fn nushell_completes_commands_flags_values_and_files() {
+    if std::process::Command::new("nu").arg("--version").output().is_err() {
+        eprintln!("NOT RUN: nu could not be asked; npm has it in the package nushell");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("show.torrent"), "").unwrap();
+    for (line, wanted) in [
+        ("rtorrent-cli compl", "rtorrent-cli completions"),
+        ("rtorrent-cli get --seed-ra", "--seed-ratio"),
+        ("rtorrent-cli create --piece-l", "--piece-length"),
+        ("rtorrent-cli get --check fu", "full"),
+        ("rtorrent-cli get sho", "show.torrent"),
+    ] {
+        let script = format!("{}/completions/rtorrent-cli.nu", env!("CARGO_MANIFEST_DIR"));
+        let typed = format!("source {script}\nuse completions *\n{line}");
+        std::fs::write(dir.path().join("typed.nu"), &typed).unwrap();
+        let mut nu = std::process::Command::new("nu");
+        nu.args(["-n", "--ide-complete", &typed.len().to_string(), "typed.nu"]).current_dir(dir.path());
+        let output = nu.env("HOME", dir.path()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        let answer: serde_json::Value = serde_json::from_str(&said)
+            .unwrap_or_else(|error| panic!("{line}: {error}: {said}{}", String::from_utf8_lossy(&output.stderr)));
+        assert!(answer["completions"].as_array().unwrap().contains(&wanted.into()), "{line}: {said}");
+    }
+}
+
 /// What the scripts ask and get, without a shell between.
 #[test]
 fn questions_of_the_scripts_are_answered_from_the_torrent_the_state_and_the_configuration() {

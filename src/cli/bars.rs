@@ -167,7 +167,7 @@ fn measured(row: &Row, done: u64, all: u64, columns: usize, screen: Screen) -> S
     if wants_strip {
         let cells = room - name_columns - 3;
         let drawn = match progress.stage {
-            Stage::Checking => bar(done, all, cells, screen.unicode),
+            Stage::Checking | Stage::Hashing => bar(done, all, cells, screen.unicode),
             _ if progress.swarm.pieces == 0 => bar(done, all, cells, screen.unicode),
             _ => strip(&progress.pieces, progress.swarm.pieces, cells, screen.unicode),
         };

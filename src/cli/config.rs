@@ -15,7 +15,7 @@ use super::args::{self, ConfigShowArgs};
 use super::display::print_result;
 use super::error::{Problem, file_problem};
 use super::exit::Exit;
-use super::item_args::{check, nearest, with_values};
+use super::item_args::{check, nearest};
 use super::text::escape;
 
 /// The variables that say which file and which profile.
@@ -170,7 +170,13 @@ impl Config {
         }
         let values: BTreeMap<String, Vec<OsString>> =
             self.values.iter().map(|(key, (values, _))| (key.clone(), values.clone())).collect();
-        command.mut_subcommands(|sub| with_values(sub, &values))
+        // A flag that can't be configured may have the name of one that can: the trackers to be asked are not those that
+        // a new torrent names.
+        let configured = |arg: Arg| match arg.get_env().and(arg.get_long()).and_then(|long| values.get(long)) {
+            Some(values) => arg.default_values(values.clone()),
+            None => arg,
+        };
+        command.mut_subcommands(|sub| sub.mut_args(configured))
     }
 }
 

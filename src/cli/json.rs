@@ -161,6 +161,36 @@ pub fn kept(kept: &Kept) -> Value {
     event("kept", None, fields)
 }
 
+/// A torrent that was made; without its link it would only be made.
+#[cfg(feature = "create")]
+#[derive(Clone, Copy, Debug)]
+pub struct Created<'a> {
+    pub info: &'a Info,
+    /// Where it was written; none for standard output.
+    pub path: Option<&'a std::path::Path>,
+    pub magnet: Option<&'a str>,
+}
+
+/// What `create` made, or with `--dry-run` would make.
+#[cfg(feature = "create")]
+pub fn created(created: &Created<'_>) -> Value {
+    let Created { info, path, magnet } = created;
+    let (v1, v2) = if magnet.is_some() { hashes(&info.id) } else { (Value::Null, Value::Null) };
+    let fields = json!({
+        "name": info.name,
+        "path": path.map(|path| path.to_string_lossy()),
+        "info_hash_v1": v1,
+        "info_hash_v2": v2,
+        "magnet": magnet,
+        "piece_length": info.layout.piece_length(),
+        "pieces": info.layout.pieces(),
+        "total_size": info.stored_size(),
+        "private": info.private,
+        "files": files(info),
+    });
+    event("created", Some(ItemKey(1)), fields)
+}
+
 /// What ended an item, or the run where `key` is none.
 pub fn error(key: Option<ItemKey>, source: Option<&str>, exit: Exit, message: &str) -> Value {
     event("error", key, json!({ "source": source, "code": exit.code(), "kind": exit.word(), "message": message }))

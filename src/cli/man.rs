@@ -111,7 +111,7 @@ const JSON: &[&str] = &[
      second, times seconds; what is not known is null. The events:",
     "item: \"source\", \"name\", \"info_hash_v1\", \"info_hash_v2\"; once for each item, when its source has been read.",
     "skipped: \"source\", \"reason\" (same: another item is the same torrent; archive); the item is left out.",
-    "stage: \"stage\" (queued, resolving, checking, downloading, finishing, seeding, stopping, done, failed).",
+    "stage: \"stage\" (queued, resolving, checking, hashing, downloading, finishing, seeding, stopping, done, failed).",
     "metadata: \"name\", the hashes, \"piece_length\", \"pieces\", \"total_size\", \"selected_size\", \"private\", \"files\" \
      (\"index\" from 1, \"path\", \"size\", \"selected\").",
     "plan: \"name\", \"path\", \"selected_size\", \"there\", \"to_check\", \"to_fetch\", \"needed_space\", \"free_space\"; with \
@@ -122,6 +122,8 @@ const JSON: &[&str] = &[
      \"to_check\", \"eta\".",
     "file: \"index\", \"path\"; a selected file is whole and verified.",
     "complete: \"path\"; all that was selected is complete.",
+    "created: what create made: \"name\", \"path\", the hashes, \"magnet\", \"piece_length\", \"pieces\", \"total_size\", \
+     \"private\", \"files\"; with --dry-run without hash and link.",
     "error: \"source\", \"code\" (the exit status that belongs to it), \"kind\" (a word for it), \"message\".",
     "summary: \"items\", \"complete\", \"failed\", \"unfinished\", \"skipped\", \"downloaded\", \"uploaded\", \"seconds\", \
      \"exit\"; the last line.",
@@ -169,6 +171,7 @@ fn examples_of(command: &str) -> &'static str {
     match command {
         "info" => examples::INFO,
         "verify" => examples::VERIFY,
+        "create" => examples::CREATE,
         "seed" => examples::SEED,
         "doctor" => examples::DOCTOR,
         "ls" => examples::LS,
@@ -194,6 +197,11 @@ fn environment(command: &Command, out: &mut dyn Write) -> io::Result<()> {
             let variable = escaped(&variable.to_string_lossy());
             writeln!(out, ".TP\n\\fB{variable}\\fR\n{}", escaped(&format!("stands for --{long}")))?;
         }
+    }
+    if command.get_name() == "create" {
+        let text =
+            "the date that stands in the torrent, in seconds since 1970; the same content gives the same bytes then";
+        writeln!(out, ".TP\n\\fBSOURCE_DATE_EPOCH\\fR\n{}", escaped(text))?;
     }
     if command.has_subcommands() {
         any = true;

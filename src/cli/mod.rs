@@ -5,6 +5,8 @@ pub mod args;
 mod bars;
 pub mod completions;
 mod config;
+#[cfg_attr(not(feature = "create"), path = "create_none.rs")]
+mod create;
 mod display;
 mod doctor;
 mod endings;
@@ -41,6 +43,7 @@ mod strip;
 mod text;
 mod values;
 mod verify;
+mod watched;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -95,7 +98,7 @@ fn configured(place: &Where, arguments: &[OsString]) -> Result<clap::Command, Pr
     let name = arguments.get(1).and_then(|name| name.to_str()).unwrap_or_default();
     let asks = arguments.iter().any(|argument| argument == "-h" || argument == "--help");
     match name {
-        "get" | "info" | "verify" | "seed" | "doctor" | "ls" | "rm" if !asks => {
+        "get" | "info" | "verify" | "create" | "seed" | "doctor" | "ls" | "rm" if !asks => {
             Ok(Config::load(place, &command)?.apply(command))
         }
         _ => Ok(command),
@@ -121,6 +124,7 @@ fn run(command: Command, place: &Where, line: Vec<String>) -> Exit {
         Command::Get(_) => unreachable!("it is run with its matches"),
         Command::Info(args) => info::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Create(args) => create::run(&args),
         Command::Seed(args) => seed::run(&args, line),
         Command::Doctor(args) => doctor::run(&args),
         Command::Ls(args) => kept::list(&args),

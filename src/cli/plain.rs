@@ -30,7 +30,9 @@ pub fn line(row: &Row) -> String {
                 count(progress.swarm.connected.into(), "peer"),
             )
         }
-        (Stage::Checking, Some((done, all))) => format!("{}, {}", stage_text(progress), size_of(done, all)),
+        (Stage::Checking | Stage::Hashing, Some((done, all))) => {
+            format!("{}, {}", stage_text(progress), size_of(done, all))
+        }
         _ => stage_text(progress),
     };
     format!("{}: {words}", row.name)

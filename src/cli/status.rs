@@ -12,6 +12,7 @@ pub fn stage_word(stage: Stage) -> &'static str {
         Stage::Queued => "queued",
         Stage::Resolving => "resolving",
         Stage::Checking => "checking",
+        Stage::Hashing => "hashing",
         Stage::Downloading => "downloading",
         Stage::Finishing => "finishing",
         Stage::Seeding => "seeding",
@@ -28,6 +29,7 @@ pub fn stage_text(progress: &Progress) -> String {
         Stage::Queued => "queued".into(),
         Stage::Resolving => format!("resolving: {}", sources(progress)),
         Stage::Checking => "checking what is on disk".into(),
+        Stage::Hashing => "hashing".into(),
         Stage::Downloading if progress.swarm.connected == 0 => format!("looking for peers: {}", sources(progress)),
         Stage::Downloading => "downloading".into(),
         Stage::Finishing => "finishing: writing all to disk".into(),
@@ -71,7 +73,7 @@ fn sources(progress: &Progress) -> String {
 /// (bytes done, bytes in all) of what the stage counts; `None` where there is nothing to count.
 pub fn counted(progress: &Progress) -> Option<(u64, u64)> {
     let (done, all) = match progress.stage {
-        Stage::Checking => progress.checked?,
+        Stage::Checking | Stage::Hashing => progress.checked?,
         Stage::Downloading | Stage::Finishing | Stage::Stopping => {
             (progress.swarm.done_bytes, progress.swarm.wanted_bytes)
         }

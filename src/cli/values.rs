@@ -46,6 +46,19 @@ pub fn parse_tracker(text: &str) -> Result<String, String> {
     }
 }
 
+/// Trackers of one tier, with commas between them.
+pub fn parse_tier(text: &str) -> Result<Vec<String>, String> {
+    let mut tier: Vec<String> = Vec::new();
+    for part in text.split(',') {
+        match tier.last_mut() {
+            // A comma of the URL itself.
+            Some(last) if !part.contains("://") => *last += &format!(",{part}"),
+            _ => tier.push(part.to_owned()),
+        }
+    }
+    tier.iter().map(|tracker| parse_tracker(tracker)).collect()
+}
+
 /// A name that fits into an HTTP header.
 pub fn parse_user_agent(text: &str) -> Result<String, String> {
     match text {
@@ -69,6 +82,20 @@ pub fn parse_web_seed(text: &str) -> Result<String, String> {
     }
 }
 
+/// The shortest piece (BEP 52: "at least 16KiB") and the longest one that other programs and ours read.
+const LEAST_PIECE: u64 = 16 << 10;
+const MOST_PIECE: u64 = 512 << 20;
+
+/// The length of a torrent's pieces.
+pub fn parse_piece_length(text: &str) -> Result<u32, String> {
+    match parse_size(text).map_err(|error| error.to_string())? {
+        bytes if !bytes.is_power_of_two() => Err(format!("{text:?} is no power of two; 1M is")),
+        bytes if bytes < LEAST_PIECE => Err(format!("{text:?} is too little; at least 16K")),
+        bytes if bytes > MOST_PIECE => Err(format!("{text:?} is too much; at most 512M")),
+        bytes => Ok(bytes as u32),
+    }
+}
+
 /// The least buffer memory that a run gets anywhere with.
 const LEAST_MEMORY: u64 = 4 << 20;
 
@@ -83,6 +110,14 @@ pub fn parse_memory(text: &str) -> Result<u64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pieces_are_powers_of_two_that_others_read() {
+        assert_eq!((parse_piece_length("16K"), parse_piece_length("512MiB")), (Ok(1 << 14), Ok(1 << 29)));
+        for wrong in ["0", "8K", "1MB", "3M", "1G", "8G", "x"] {
+            assert!(parse_piece_length(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn ports_hosts_and_trackers_are_checked_at_the_door() {
@@ -104,6 +139,11 @@ mod tests {
             assert!(parse_web_seed(wrong).is_err(), "{wrong}");
         }
         assert!(parse_web_seed("HTTPS://mirror.example/pub/").is_ok());
+        let tier = parse_tier("http://a/?x=1,2,udp://b:80").unwrap();
+        assert_eq!(tier, ["http://a/?x=1,2", "udp://b:80"]);
+        for wrong in ["", ",http://a", "http://a,wss://b"] {
+            assert!(parse_tier(wrong).is_err(), "{wrong}");
+        }
         for wrong in ["t.example", "wss://t.example", "http://", "http:///a", "ftp://a/"] {
             assert!(parse_tracker(wrong).is_err(), "{wrong}");
         }

@@ -3,23 +3,23 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::ops::Range;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::args::VerifyArgs;
-use super::display::{Display, Sample};
+use super::display::Display;
 use super::error::Problem;
 use super::exit::Exit;
 use super::signals::Signals;
 use super::size_time::{elapsed, size};
 use super::source::{self, Given};
 use super::text::{count, escape};
+use super::watched::watched;
 use super::{fetch, json, place, runtime, settings};
 use crate::base::bitfield::Bitfield;
 use crate::base::metainfo::Info;
 use crate::base::selection::{Selection, SelectionError};
-use crate::engine::{EngineSettings, ItemKey, Progress, Stage};
-use crate::io::check::{CheckWatch, Checked, check};
+use crate::engine::{EngineSettings, Stage};
+use crate::io::check::{Checked, check};
 use crate::io::file_set::{Allocate, FileError, FileSet, FileSetup, paths_of};
 use crate::io::resume::edges_path;
 
@@ -116,38 +116,10 @@ impl Findings {
     }
 }
 
-/// Hashes on threads while this one shows how far it is.
+/// Hashes while it is shown how far that is.
 fn check_and_show(files: &FileSet, info: &Info, pieces: &Bitfield, display: &mut Display) -> Checked {
-    let watch = CheckWatch::default();
-    std::thread::scope(|scope| {
-        let (over, until_over) = std::sync::mpsc::channel::<()>();
-        let checking = scope.spawn(|| {
-            let _over = over;
-            check(files, &info.hashes, pieces, &watch)
-        });
-        let mut last: Option<(Instant, u64)> = None;
-        loop {
-            let now = Instant::now();
-            let (done, total) = (watch.done.load(Relaxed), watch.total.load(Relaxed));
-            let _ = display.tick(now, vec![sample(info, done, total, &mut last, now)], 0, 0);
-            let pause = display.pause(now).unwrap_or(Duration::MAX);
-            match until_over.recv_timeout(pause.min(Duration::from_secs(3600))) {
-                Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
-                _ => break,
-            }
-        }
-        let checked = checking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        checked.expect("nobody cancels it")
-    })
-}
-
-fn sample(info: &Info, done: u64, total: u64, last: &mut Option<(Instant, u64)>, now: Instant) -> Sample {
-    let rate = last
-        .map_or(0, |(at, before)| ((done - before) as f64 / now.duration_since(at).as_secs_f64().max(0.001)) as u64);
-    *last = Some((now, done));
-    let progress =
-        Progress { stage: Stage::Checking, checked: Some((done, total)), down_rate: rate, ..Progress::default() };
-    Sample { key: ItemKey(1), name: info.name.clone(), progress }
+    let checked = watched(&info.name, Stage::Checking, display, |watch| check(files, &info.hashes, pieces, watch));
+    checked.expect("nobody cancels it")
 }
 
 fn report(

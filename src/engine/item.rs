@@ -127,6 +127,8 @@ pub enum Stage {
     Resolving,
     /// Hashing what is on disk.
     Checking,
+    /// Hashing the files of a torrent that is being made.
+    Hashing,
     Downloading,
     /// Making sure that the disk has it all, and giving the files their names.
     Finishing,

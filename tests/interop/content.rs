@@ -135,6 +135,11 @@ impl Content {
         }
     }
 
+    /// The file or top folder in `folder`.
+    pub fn top(&self, folder: &Path) -> PathBuf {
+        folder.join(self.name)
+    }
+
     /// Byte by byte, every file.
     ///
     /// # Errors
@@ -152,7 +157,7 @@ impl Content {
 }
 
 /// Bytes that differ from place to place.
-fn pattern(offset: u64, size: usize) -> Vec<u8> {
+pub fn pattern(offset: u64, size: usize) -> Vec<u8> {
     let mut state = offset.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let words = size.div_ceil(8);
     let mut bytes: Vec<u8> = (0..words)

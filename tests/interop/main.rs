@@ -12,6 +12,7 @@ mod peers;
 mod process;
 mod tracker;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use content::{Content, Torrent};
@@ -124,6 +125,20 @@ fn rows() -> Vec<Row> {
             run: Box::new(move |scene| get_from_web(scene, place)),
         });
     }
+    for peer in [Peer::Aria2, Peer::Libtorrent, Peer::Transmission] {
+        rows.push(Row {
+            name: format!("create, and seed that to {}", peer.name()),
+            needs: peer.programs(),
+            run: Box::new(move |scene| create_for(scene, peer)),
+        });
+    }
+    for program in ["mktorrent", "transmission-create"] {
+        rows.push(Row {
+            name: format!("create what {program} creates"),
+            needs: vec![program],
+            run: Box::new(move |scene| create_like(scene, program)),
+        });
+    }
     rows.push(Row {
         name: "get from nginx alone, by HTTPS".into(),
         needs: vec!["nginx", "openssl"],
@@ -169,16 +184,68 @@ fn seed_to(scene: &Scene, peer: Peer, magnet: bool, content: &Content) -> Result
     let folder = scene.folder.path();
     let place = Place::free();
     let torrent = content.write(&folder.join("seed"), &place.http_url());
-    let tracker = OpenTracker::start(folder, place, &torrent)?;
-    let source = source(&torrent, magnet);
+    seed_made_to(folder, peer, place, &torrent, magnet, content)
+}
+
+/// Ours seeds a torrent that it made itself, `peer` downloads.
+fn create_for(scene: &Scene, peer: Peer) -> Result<(), String> {
+    let folder = scene.folder.path();
+    let place = Place::free();
+    let content = peer.content();
+    let by_hand = content.write(&folder.join("seed"), &place.http_url());
+    std::fs::remove_file(&by_hand.file).map_err(|e| e.to_string())?;
+    let torrent = ours::create(folder, &content.top(&folder.join("seed")), &place.http_url(), &[])?;
+    seed_made_to(folder, peer, place, &torrent, false, &content)
+}
+
+/// The same files and options give the same info hash.
+fn create_like(scene: &Scene, program: &str) -> Result<(), String> {
+    let folder = scene.folder.path();
+    let top = folder.join("top");
+    // On the order of capitals and of letters beyond ASCII programs disagree.
+    let files = [("b.bin", 300_000), ("a/z", 77), ("a-b", 20_000), ("z/ünï cødé", 1), ("c", 65_536)];
+    for (path, size) in files {
+        let path = top.join(path);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("make folders");
+        std::fs::write(&path, content::pattern(size as u64, size)).expect("write a file");
+    }
+    let tracker = "http://127.0.0.1:1/announce";
+    let theirs = folder.join("theirs.torrent");
+    let mut command = std::process::Command::new(program);
+    match program {
+        "mktorrent" => command.args(["-p", "-l", "16", "-a", tracker, "-o"]),
+        _ => command.args(["-p", "-s", "64", "-t", tracker, "-o"]),
+    };
+    let output = command.arg(&theirs).arg(&top).output().map_err(|e| e.to_string())?;
+    if !output.status.success() {
+        return Err(format!("{program}: {}", String::from_utf8_lossy(&output.stderr)));
+    }
+    let ours = ours::create(folder, &top, tracker, &["--private", "--piece-length", "64K"])?;
+    let bytes = std::fs::read(&theirs).map_err(|e| e.to_string())?;
+    let at = bytes.windows(6).position(|window| window == b"4:info").ok_or("no info")? + 6;
+    // Both write nothing behind the info dictionary but the end of the file's own.
+    let hash: [u8; 20] = <sha1::Sha1 as sha1::Digest>::digest(&bytes[at..bytes.len() - 1]).into();
+    if hash == ours.info_hash { Ok(()) } else { Err(format!("{} is another torrent", ours.hex())) }
+}
+
+fn seed_made_to(
+    folder: &Path,
+    peer: Peer,
+    place: Place,
+    torrent: &Torrent,
+    magnet: bool,
+    content: &Content,
+) -> Result<(), String> {
+    let tracker = OpenTracker::start(folder, place, torrent)?;
+    let source = source(torrent, magnet);
     let port = process::free_port();
     let (mut seeder, mut leecher);
     if peer.waits_for_calls() {
         leecher = peer.leech(folder, &source, port)?;
         leecher.until(PATIENCE, || tracker.wait_for_leecher(Duration::ZERO))?;
-        seeder = ours::seed(folder, &torrent, &["--peer", &format!("127.0.0.1:{port}")])?;
+        seeder = ours::seed(folder, torrent, &["--peer", &format!("127.0.0.1:{port}")])?;
     } else {
-        seeder = ours::seed(folder, &torrent, &[])?;
+        seeder = ours::seed(folder, torrent, &[])?;
         seeder.until(PATIENCE, || tracker.wait_for_seed(Duration::ZERO))?;
         leecher = peer.leech(folder, &source, port)?;
     }

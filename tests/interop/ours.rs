@@ -33,6 +33,26 @@ pub fn get_trusting(folder: &Path, source: &str, more: &[&str], authorities: Opt
     if status.success() { Ok(()) } else { Err(running.with_log(&format!("get ended with {status}"))) }
 }
 
+/// Makes `folder/made.torrent` of what stands at `path`, and gives its info hash.
+///
+/// # Errors
+/// What it said, if it did not exit with 0.
+pub fn create(folder: &Path, path: &Path, tracker: &str, more: &[&str]) -> Result<Torrent, String> {
+    let file = folder.join("made.torrent");
+    let mut command = program();
+    command.args(["create", "--json"]).arg(path).arg("-o").arg(&file).args(["-t", tracker]).args(more);
+    let output = command.output().map_err(|e| e.to_string())?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let last: serde_json::Value = serde_json::from_str(said.lines().last().unwrap_or_default())
+        .map_err(|e| format!("create: {e}: {said}{}", String::from_utf8_lossy(&output.stderr)))?;
+    let hex = last["info_hash_v1"].as_str().ok_or_else(|| format!("create: {said}"))?;
+    let mut info_hash = [0; 20];
+    for (byte, pair) in info_hash.iter_mut().zip(hex.as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(&String::from_utf8_lossy(pair), 16).map_err(|e| e.to_string())?;
+    }
+    Ok(Torrent { file, info_hash, tracker: tracker.into() })
+}
+
 /// Serves `folder/seed` until dropped.
 ///
 /// # Errors

@@ -16,6 +16,7 @@ pub struct Missing {
 pub fn require(program: &'static str) -> Result<(), Missing> {
     let package = match program {
         "aria2c" => "aria2",
+        "transmission-create" => "transmission-cli",
         "python3-libtorrent" => {
             let there =
                 Command::new("/usr/bin/python3").args(["-c", "import libtorrent"]).stderr(Stdio::null()).status();

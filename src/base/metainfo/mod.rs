@@ -4,6 +4,8 @@
 //! bytes as they came, whatever their order or spelling.
 
 mod info;
+#[cfg(feature = "create")]
+pub mod make;
 mod url_paths;
 mod write;
 

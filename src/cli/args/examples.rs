@@ -34,6 +34,15 @@ Examples:
   rtorrent-cli verify a.torrent ~/Downloads
   rtorrent-cli verify -s '*.iso' a.torrent ~/Downloads && echo good";
 
+pub const CREATE: &str = "\
+Examples:
+  rtorrent-cli create -t https://tracker.example/announce holiday/
+  rtorrent-cli create -g '*.mkv' -g '!*sample*' -n holiday/      what would be in it
+  rtorrent-cli create -o - notes.pdf | ssh host 'cat > notes.torrent'
+  magnet=$(rtorrent-cli create -q holiday/) && rtorrent-cli seed holiday.torrent .
+
+It prints the magnet link. The same content gives the same info hash, and with SOURCE_DATE_EPOCH the same bytes.";
+
 pub const SEED: &str = "\
 Examples:
   rtorrent-cli seed a.torrent ~/Downloads

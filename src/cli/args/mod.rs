@@ -4,6 +4,7 @@
 //! `RTORRENT_CLI_FLAG`.
 
 mod commands;
+mod create;
 pub mod examples;
 mod get;
 mod network;
@@ -18,7 +19,8 @@ pub use commands::{
     CompletionsArgs, ConfigAction, ConfigArgs, ConfigShowArgs, DoctorArgs, InfoArgs, LsArgs, ManArgs, RmArgs, SeedArgs,
     Shell, VerifyArgs,
 };
-use examples::{COMPLETIONS, CONFIG, DOCTOR, GET, INFO, LS, MAN, RM, ROOT, SCHEMA, SEED, VERIFY};
+pub use create::CreateArgs;
+use examples::{COMPLETIONS, CONFIG, CREATE, DOCTOR, GET, INFO, LS, MAN, RM, ROOT, SCHEMA, SEED, VERIFY};
 pub use get::{
     Allocation, BatchArgs, Check, ChoiceArgs, GetArgs, HookArgs, LimitArgs, LookArgs, SeedGoalArgs, TargetArgs,
 };
@@ -46,6 +48,9 @@ pub enum Command {
     /// Check data on disk against a torrent
     #[command(after_help = VERIFY)]
     Verify(Box<VerifyArgs>),
+    /// Make a .torrent of a file or folder
+    #[command(after_help = CREATE)]
+    Create(Box<CreateArgs>),
     /// Upload data that is on disk
     #[command(after_help = SEED)]
     Seed(Box<SeedArgs>),
@@ -78,8 +83,8 @@ pub fn command() -> clap::Command {
 }
 
 /// Names that a first argument may have without being a source.
-const COMMANDS: [&str; 11] =
-    ["get", "info", "verify", "seed", "doctor", "ls", "rm", "config", "schema", "completions", "man"];
+const COMMANDS: [&str; 12] =
+    ["get", "info", "verify", "create", "seed", "doctor", "ls", "rm", "config", "schema", "completions", "man"];
 
 /// The arguments with `get` put in where no command stands first.
 pub fn with_default_command(mut arguments: Vec<OsString>) -> Vec<OsString> {

@@ -2,6 +2,7 @@ use std::fs::{self, OpenOptions};
 
 use super::*;
 use crate::io::file_set::tests::Fixture;
+use crate::io::hash_pieces::STEP;
 
 fn all(fx: &Fixture) -> Bitfield {
     Bitfield::full(fx.layout.pieces())
@@ -77,19 +78,6 @@ fn a_cancelled_check_says_nothing() {
     assert!(check(&FileSet::open(fx.setup()).unwrap(), &fx.hashes(), &all(&fx), &watch).is_none());
 }
 
-#[test]
-fn shares_stay_within_the_memory_and_are_never_nothing() {
-    for piece in [1u32, 1 << 14, 1 << 20, 1 << 24, 1 << 28] {
-        let layout = Layout::v1(piece, [(1, false)]);
-        for pieces in [0, 1, 5, 100_000] {
-            let Shares { threads, batch, room } = shares(&layout, pieces);
-            assert!((1..=BATCH).contains(&batch) && threads >= 1);
-            assert!(threads * room * piece as usize <= MEMORY);
-            assert!(threads * batch >= pieces.min(threads), "every thread has something");
-        }
-    }
-}
-
 /// Pieces of more than a step, so that they are read a step at a time where the kernel has them, with an odd length.
 #[test]
 fn long_pieces_that_are_read_in_steps_are_judged_like_whole_ones() {
@@ -112,29 +100,4 @@ fn long_pieces_that_are_read_in_steps_are_judged_like_whole_ones() {
     let Checked { verified, unreadable } = run(&fx, &files);
     assert_eq!(verified.ones().collect::<Vec<_>>(), [0, 3, 5, 6, 7, 8, 9, 10, 11, 12]);
     assert!(matches!(unreadable[&1], FileError::Short { .. }), "{unreadable:?}");
-
-    // Both ways say the same of the same pieces.
-    let pieces: Vec<u32> = (0..16).collect();
-    let hashes = fx.hashes();
-    let way = |abreast: bool| {
-        let watch = CheckWatch::default();
-        let check = Check {
-            files: &files,
-            hashes: &hashes,
-            watch: &watch,
-            zeros: ZeroPiece::default(),
-            batches: Vec::new(),
-            room: 3,
-            next: AtomicUsize::new(0),
-            found: Mutex::new(Checked { verified: Bitfield::new(fx.layout.pieces()), unreadable: BTreeMap::new() }),
-        };
-        let mut buffer = Buffer::default();
-        match abreast {
-            true => check.check_abreast(&pieces, &mut buffer),
-            false => pieces.chunks(3).for_each(|pieces| check.check_whole(pieces, &mut buffer)),
-        }
-        let found = check.found.into_inner().unwrap();
-        (found.verified, found.unreadable.into_keys().collect::<Vec<_>>(), watch.done.into_inner())
-    };
-    assert_eq!(way(true), way(false));
 }

@@ -29,6 +29,12 @@ pub enum FileError {
     Long { path: PathBuf, expected: u64, found: u64 },
     #[error("{} is missing", path.display())]
     Missing { path: PathBuf },
+    /// A file that a torrent is made of.
+    #[error("{} changed while it was hashed", path.display())]
+    Changed { path: PathBuf },
+    /// A file that a torrent is made of.
+    #[error("{} vanished while it was hashed", path.display())]
+    Vanished { path: PathBuf },
 }
 
 impl FileError {
@@ -47,7 +53,9 @@ impl FileError {
             | FileError::Link { path }
             | FileError::Short { path, .. }
             | FileError::Long { path, .. }
-            | FileError::Missing { path } => path,
+            | FileError::Missing { path }
+            | FileError::Changed { path }
+            | FileError::Vanished { path } => path,
         }
     }
 

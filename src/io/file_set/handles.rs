@@ -5,7 +5,7 @@ use std::fs::File;
 use std::sync::Arc;
 
 #[derive(Debug)]
-pub(super) struct Handles {
+pub(in crate::io) struct Handles {
     open: HashMap<usize, Handle>,
     bound: usize,
     clock: u64,

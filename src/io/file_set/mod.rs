@@ -15,7 +15,7 @@ mod adopt;
 mod edges;
 mod error;
 mod folder;
-mod handles;
+pub(in crate::io) mod handles;
 mod presence;
 mod survey;
 mod sync;
@@ -156,7 +156,7 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    fn of(meta: &std::fs::Metadata) -> Stamp {
+    pub(in crate::io) fn of(meta: &std::fs::Metadata) -> Stamp {
         Stamp { size: meta.len(), mtime: sys::mtime_ns(meta.modified().ok()) }
     }
 }

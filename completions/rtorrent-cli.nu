@@ -65,6 +65,11 @@ module completions {
     --no-trackers             # Ignore the source's own trackers
     --header(-H): string      # Send this header when a .torrent is fetched from its URL
     --user-agent: string      # What HTTP servers and peers are told to be the client
+    --ipv4(-4)                # Use IPv4 alone
+    --ipv6(-6)                # Use IPv6 alone
+    --interface: string       # Let nothing leave but by this interface; if it goes away, end (exit code 6)
+    --proxy: string           # Let nothing leave but through this proxy: socks5h://[USER:PASSWORD@]IP:PORT or http://...
+    --dns: string             # Ask this name server, not the system's
     --max-peers: string       # Connections an item, at most
     --memory: string          # Buffers of the whole run, at most
     --no-dht                  # Do not use the DHT
@@ -160,6 +165,11 @@ module completions {
     --no-trackers             # Ignore the source's own trackers
     --header(-H): string      # Send this header when a .torrent is fetched from its URL
     --user-agent: string      # What HTTP servers and peers are told to be the client
+    --ipv4(-4)                # Use IPv4 alone
+    --ipv6(-6)                # Use IPv6 alone
+    --interface: string       # Let nothing leave but by this interface; if it goes away, end (exit code 6)
+    --proxy: string           # Let nothing leave but through this proxy: socks5h://[USER:PASSWORD@]IP:PORT or http://...
+    --dns: string             # Ask this name server, not the system's
     --max-peers: string       # Connections an item, at most
     --memory: string          # Buffers of the whole run, at most
     --no-dht                  # Do not use the DHT
@@ -221,6 +231,11 @@ module completions {
     --no-trackers             # Ignore the source's own trackers
     --header(-H): string      # Send this header when a .torrent is fetched from its URL
     --user-agent: string      # What HTTP servers and peers are told to be the client
+    --ipv4(-4)                # Use IPv4 alone
+    --ipv6(-6)                # Use IPv6 alone
+    --interface: string       # Let nothing leave but by this interface; if it goes away, end (exit code 6)
+    --proxy: string           # Let nothing leave but through this proxy: socks5h://[USER:PASSWORD@]IP:PORT or http://...
+    --dns: string             # Ask this name server, not the system's
     --max-peers: string       # Connections an item, at most
     --memory: string          # Buffers of the whole run, at most
     --no-dht                  # Do not use the DHT
@@ -260,6 +275,11 @@ module completions {
   export extern "rtorrent-cli verify" [
     --select(-s): string      # Only these: numbers (1-5,8), globs ('**/*.mkv'), ext:mkv,srt, size>100M, re:..., folder/
     --exclude(-x): string     # All but these
+    --ipv4(-4)                # Use IPv4 alone
+    --ipv6(-6)                # Use IPv6 alone
+    --interface: string       # Let nothing leave but by this interface; if it goes away, end (exit code 6)
+    --proxy: string           # Let nothing leave but through this proxy: socks5h://[USER:PASSWORD@]IP:PORT or http://...
+    --dns: string             # Ask this name server, not the system's
     --json                    # One JSON object a line on standard output
     --progress: string@"nu-complete rtorrent-cli verify progress" # Progress on standard error: auto, bar, plain, none
     --quiet(-q)               # Show errors alone
@@ -348,6 +368,11 @@ module completions {
     --no-trackers             # Ignore the source's own trackers
     --header(-H): string      # Send this header when a .torrent is fetched from its URL
     --user-agent: string      # What HTTP servers and peers are told to be the client
+    --ipv4(-4)                # Use IPv4 alone
+    --ipv6(-6)                # Use IPv6 alone
+    --interface: string       # Let nothing leave but by this interface; if it goes away, end (exit code 6)
+    --proxy: string           # Let nothing leave but through this proxy: socks5h://[USER:PASSWORD@]IP:PORT or http://...
+    --dns: string             # Ask this name server, not the system's
     --max-peers: string       # Connections an item, at most
     --memory: string          # Buffers of the whole run, at most
     --no-dht                  # Do not use the DHT
@@ -388,6 +413,11 @@ module completions {
     --dir(-d): directory      # The folder whose disk is tried
     --port(-p): string        # The port that others are to call [default: any free port]
     --dht-bootstrap: string   # Ask this node of the DHT, not the well-known ones
+    --ipv4(-4)                # Use IPv4 alone
+    --ipv6(-6)                # Use IPv6 alone
+    --interface: string       # Let nothing leave but by this interface; if it goes away, end (exit code 6)
+    --proxy: string           # Let nothing leave but through this proxy: socks5h://[USER:PASSWORD@]IP:PORT or http://...
+    --dns: string             # Ask this name server, not the system's
     --json                    # One JSON object a line on standard output
     --progress: string@"nu-complete rtorrent-cli doctor progress" # Progress on standard error: auto, bar, plain, none
     --quiet(-q)               # Show errors alone

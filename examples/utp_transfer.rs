@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use librqbit_utp::UtpSocket;
 use rtorrent_cli::base::size::parse_size;
+use rtorrent_cli::io::net_path::NetPath;
 use rtorrent_cli::io::stream::PeerStream;
 use rtorrent_cli::io::udp_task::UdpPort;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -94,7 +95,7 @@ fn cpu() -> Duration {
 async fn serve(way: &str, addr: SocketAddr, size: u64) -> Result<()> {
     match way {
         "ours" => {
-            let port = UdpPort::open(&[addr.ip()], addr.port())?;
+            let port = UdpPort::open(&NetPath::open(), &[addr.ip()], addr.port())?;
             ensure!(port.port() == addr.port(), "{addr} is taken");
             let (arrivals, mut callers) = mpsc::channel(4);
             port.utp().accept(arrivals);
@@ -151,7 +152,7 @@ async fn fetch(way: &str, addr: SocketAddr) -> Result<Fetched> {
     match way {
         "ours" => {
             let any = if addr.is_ipv4() { [0; 4].into() } else { [0; 16].into() };
-            let port = UdpPort::open(&[any], 0)?;
+            let port = UdpPort::open(&NetPath::open(), &[any], 0)?;
             let mut stream = PeerStream::Utp(port.utp().connect(addr).await?);
             let (start, before) = (Instant::now(), cpu());
             stream.write_all(b"!").await?;

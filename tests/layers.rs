@@ -57,6 +57,53 @@ fn lower_layers_stay_pure() {
     assert!(found.is_empty(), "words that do not belong there:\n{}", found.join("\n"));
 }
 
+/// What opens a socket or looks a name up, and the files of `io` that may.
+const SOCKETS: &[&str] = &[
+    "TcpStream::connect",
+    "TcpSocket::new_v4",
+    "TcpSocket::new_v6",
+    "TcpListener::bind",
+    "UdpSocket::bind",
+    "Socket::new",
+    "to_socket_addrs",
+    "lookup_host",
+    "getaddrinfo",
+    "ClientBuilder::new",
+    "Client::new",
+];
+
+/// The permitted path is the one way to a socket: what is opened past it would ignore `--interface` and `--proxy`.
+#[test]
+fn sockets_are_opened_on_the_permitted_path_alone() {
+    // The look-up by the system serves only where there is no fence.
+    // Local discovery is off behind a fence, and uTP's own `Socket` is none.
+    let allowed = [
+        ("io/net_path.rs", SOCKETS),
+        ("io/resolve.rs", &["to_socket_addrs"][..]),
+        ("io/lsd_task.rs", &["Socket::new"][..]),
+        ("io/utp.rs", &["Socket::new"][..]),
+    ];
+    let mut found = Vec::new();
+    for file in sources().iter().filter(|file| !file.is_test) {
+        let code = without_tests(&file.code);
+        let may = |word: &str| allowed.iter().any(|(path, words)| file.path.ends_with(path) && words.contains(&word));
+        for word in SOCKETS.iter().filter(|word| !may(word)) {
+            for at in words_at(&code, word) {
+                found.push(format!("{}:{}: {word}", file.path.display(), line_of(&code, at)));
+            }
+        }
+        // A path without a fence is for the settings' default.
+        let open = ["io/net_path.rs", "io/resolve.rs", "engine/settings.rs"];
+        let openly = open.iter().any(|path| file.path.ends_with(path));
+        for word in ["NetPath::open", "NetPath::default", "Resolver::new"].iter().filter(|_| !openly) {
+            for at in words_at(&code, word) {
+                found.push(format!("{}:{}: {word}", file.path.display(), line_of(&code, at)));
+            }
+        }
+    }
+    assert!(found.is_empty(), "sockets past the permitted path:\n{}", found.join("\n"));
+}
+
 #[test]
 fn every_folder_is_a_layer() {
     let folders: Vec<_> =

@@ -68,7 +68,7 @@ impl OpenTracker {
 
 fn announcer() -> Announcer {
     let http = HttpClient::new("rtorrent-cli/test", Resolver::new());
-    Announcer::new(http, UdpTrackers::spawn(StdRng::seed_from_u64(3)))
+    Announcer::new(http, UdpTrackers::spawn(StdRng::seed_from_u64(3), rtorrent_cli::io::net_path::NetPath::open()))
 }
 
 struct Client {

@@ -34,7 +34,7 @@ fn announcer(resolver: Resolver) -> Announcer {
 
 fn careful_announcer(resolver: Resolver) -> Announcer {
     let http = HttpClient::new("rtorrent-cli/test", resolver);
-    Announcer::new(http, UdpTrackers::spawn(StdRng::seed_from_u64(2)))
+    Announcer::new(http, UdpTrackers::spawn(StdRng::seed_from_u64(2), rtorrent_cli::io::net_path::NetPath::open()))
 }
 
 /// A torrent's trackers at work.

@@ -4,6 +4,7 @@ use std::io::{IoSlice, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use librqbit_utp::{UtpSocket, UtpSocketUdp};
+use rtorrent_cli::io::net_path::NetPath;
 use rtorrent_cli::io::stream::PeerStream;
 use rtorrent_cli::io::udp_task::UdpPort;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -21,7 +22,7 @@ async fn theirs() -> std::sync::Arc<UtpSocketUdp> {
 }
 
 fn ours() -> (UdpPort, SocketAddr) {
-    let port = UdpPort::open(&[LOOPBACK], 0).unwrap();
+    let port = UdpPort::open(&NetPath::open(), &[LOOPBACK], 0).unwrap();
     let addr = SocketAddr::new(LOOPBACK, port.port());
     (port, addr)
 }

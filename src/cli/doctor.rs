@@ -35,7 +35,7 @@ pub fn run(args: &DoctorArgs) -> Exit {
     let finished = runtime::block_on(async {
         let mut signals = Signals::listen()?;
         tokio::select! {
-            diagnosis = examine(examination(args)) => Ok(Ok(diagnosis)),
+            diagnosis = examine(examination(args)?) => Ok(Ok(diagnosis)),
             signal = signals.next() => Ok(Err(signal)),
         }
     });
@@ -49,14 +49,15 @@ pub fn run(args: &DoctorArgs) -> Exit {
     })
 }
 
-fn examination(args: &DoctorArgs) -> Examination {
-    Examination {
+fn examination(args: &DoctorArgs) -> Result<Examination, Problem> {
+    Ok(Examination {
+        path: settings::path(&args.path)?,
         port: args.port.clone(),
         bootstrap: args.dht_bootstrap.clone(),
         table_file: settings::state_dir(args.state.state_dir.as_deref()).map(|dir| dir.join(TABLE_FILE)),
         dir: args.dir.clone(),
         patience: PATIENCE,
-    }
+    })
 }
 
 /// How a check went.

@@ -140,7 +140,7 @@ pub const TABLE: &[(&str, &str)] = &[
     ("3", "a source was not found, or nothing is selected"),
     ("4", "some items of a batch failed"),
     ("5", "stalled (--stall-timeout)"),
-    ("6", "network trouble"),
+    ("6", "trouble with the network, the proxy or the interface"),
     ("7", "unfinished, state saved (--max-time)"),
     ("8", "no metadata in time (--metadata-timeout)"),
     ("9", "no space left on the disk"),

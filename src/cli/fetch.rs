@@ -5,6 +5,7 @@ use super::exit::{Exit, Signal};
 use super::signals::Signals;
 use super::source::{Given, shown};
 use crate::io::http::{FetchError, Fetched, Header, HttpClient};
+use crate::io::net_path::NetPath;
 use crate::io::resolve::Resolver;
 
 /// What a source is once it has been fetched, if it needs to be; a signal ends the waiting.
@@ -15,10 +16,11 @@ pub async fn resolve(
     given: Given,
     user_agent: &str,
     headers: &[Header],
+    path: &NetPath,
     signals: &mut Signals,
 ) -> Result<Result<Given, Signal>, Problem> {
     let Given::Url(url) = given else { return Ok(Ok(given)) };
-    let client = HttpClient::new(user_agent, Resolver::new());
+    let client = HttpClient::new(user_agent, Resolver::on(path.clone()));
     tokio::select! {
         fetched = fetch(&client, &url, headers) => fetched.map(Ok),
         signal = signals.next() => Ok(Err(signal)),

@@ -78,10 +78,10 @@ fn find_out(args: &InfoArgs, display: &mut Display) -> Result<Result<Found, Exit
 /// Fetches a URL, resolves a magnet link, scrapes.
 async fn ask(args: &InfoArgs, given: Given, display: &mut Display) -> Result<Result<Found, Exit>, Problem> {
     let mut signals = Signals::listen()?;
-    let mut engine = settings::engine(&args.network, &args.state);
+    let mut engine = settings::engine(&args.network, &args.state)?;
     engine.blocklist = settings::blocklist(&args.network.blocklists, display)?;
-    let user_agent = engine.user_agent.clone();
-    let given = match fetch::resolve(given, &user_agent, &args.network.headers, &mut signals).await? {
+    let (user_agent, path) = (engine.user_agent.clone(), engine.path.clone());
+    let given = match fetch::resolve(given, &user_agent, &args.network.headers, &path, &mut signals).await? {
         Ok(given) => given,
         Err(signal) => return Ok(Err(Exit::Signal(signal))),
     };
@@ -106,7 +106,7 @@ async fn ask(args: &InfoArgs, given: Given, display: &mut Display) -> Result<Res
         Given::Url(_) => return Err(Problem::new(Exit::Other, "a URL led to a URL")),
     };
     if args.scrape {
-        found.swarm = match scrape::all(&found.facts, &args.network, &user_agent, &mut signals).await? {
+        found.swarm = match scrape::all(&found.facts, &args.network, &user_agent, &path, &mut signals).await? {
             Ok(scraped) => Some(scraped),
             Err(signal) => return Ok(Err(Exit::Signal(signal))),
         };

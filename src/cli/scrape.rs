@@ -14,6 +14,7 @@ use super::signals::Signals;
 use super::text::count;
 use crate::io::announce::Announcer;
 use crate::io::http::HttpClient;
+use crate::io::net_path::NetPath;
 use crate::io::resolve::Resolver;
 use crate::io::scrape::{Scraped, scrape};
 use crate::io::udp_tracker::UdpTrackers;
@@ -29,6 +30,7 @@ pub async fn all(
     facts: &Facts,
     network: &NetworkArgs,
     user_agent: &str,
+    path: &NetPath,
     signals: &mut Signals,
 ) -> Result<Result<Vec<Scraped>, Signal>, Problem> {
     let own = if network.no_trackers { Vec::new() } else { facts.trackers.concat() };
@@ -42,8 +44,8 @@ pub async fn all(
     if urls.is_empty() {
         return Err(Problem::new(Exit::Other, "there is no tracker to ask").hint("--tracker URL names one"));
     }
-    let http = HttpClient::new(user_agent, Resolver::new());
-    let trackers = Announcer::new(http, UdpTrackers::spawn(StdRng::from_rng(&mut rand::rng())));
+    let http = HttpClient::new(user_agent, Resolver::on(path.clone()));
+    let trackers = Announcer::new(http, UdpTrackers::spawn(StdRng::from_rng(&mut rand::rng()), path.clone()));
     let trackers = trackers.trusting(&network.trackers, network.allow_private);
     tokio::select! {
         scraped = scrape(&trackers, &urls, hash, PATIENCE) => Ok(Ok(scraped)),

@@ -31,13 +31,14 @@ fn work(args: &SeedArgs, line: Vec<String>, display: &mut Display, started: Inst
     let given = Given::read(&args.source)?;
     runtime::block_on(async {
         let mut signals = Signals::listen()?;
-        let mut engine = settings::engine(&args.network, &args.state);
+        let mut engine = settings::engine(&args.network, &args.state)?;
         engine.blocklist = settings::blocklist(&args.network.blocklists, display)?;
         engine.limits = args.rates.settings();
-        let given = match fetch::resolve(given, &engine.user_agent, &args.network.headers, &mut signals).await? {
-            Ok(given) => given,
-            Err(signal) => return Ok(Exit::Signal(signal)),
-        };
+        let given =
+            match fetch::resolve(given, &engine.user_agent, &args.network.headers, &engine.path, &mut signals).await? {
+                Ok(given) => given,
+                Err(signal) => return Ok(Exit::Signal(signal)),
+            };
         let job = Job {
             key: ItemKey(1),
             text: source::shown(&args.source.to_string_lossy()),

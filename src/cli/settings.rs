@@ -3,17 +3,23 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::args::{Allocation, Check, EncryptionChoice, NetworkArgs, OutputArgs, StateArgs, TransportChoice};
+use super::args::{Allocation, Check, EncryptionChoice, NetworkArgs, OutputArgs, PathArgs, StateArgs, TransportChoice};
 use super::display::{Display, TOLD};
 use super::error::{Problem, file_problem};
 use super::exit::Exit;
 use crate::base::blocklist::{Blocklist, Reader};
 use crate::engine::{Allocate, CheckMode, Encryption, EngineSettings, Transport};
 use crate::io::blocklist_file::read_list;
+use crate::io::net_path::{NetPath, PathRules};
+use crate::proto::tracker::udp::Family;
 
 /// The engine's settings for these flags.
-pub fn engine(network: &NetworkArgs, state: &StateArgs) -> EngineSettings {
-    EngineSettings {
+///
+/// # Errors
+/// As [`path`].
+pub fn engine(network: &NetworkArgs, state: &StateArgs) -> Result<EngineSettings, Problem> {
+    Ok(EngineSettings {
+        path: path(&network.path)?,
         port: network.port.clone(),
         max_peers: network.max_peers,
         memory: network.memory,
@@ -37,7 +43,24 @@ pub fn engine(network: &NetworkArgs, state: &StateArgs) -> EngineSettings {
         },
         user_agent: network.user_agent.clone().unwrap_or_else(|| EngineSettings::default().user_agent),
         ..EngineSettings::default()
-    }
+    })
+}
+
+/// The way that packets may leave.
+///
+/// # Errors
+/// If there is none: no such interface, or names can't be looked up by it.
+pub fn path(args: &PathArgs) -> Result<NetPath, Problem> {
+    let rules = PathRules {
+        only: if args.ipv4 { Some(Family::V4) } else { args.ipv6.then_some(Family::V6) },
+        interface: args.interface.clone(),
+        proxy: args.proxy.clone(),
+        dns: args.dns,
+    };
+    NetPath::new(&rules).map_err(|error| {
+        let problem = Problem::new(Exit::Network, error.to_string());
+        error.hint().into_iter().fold(problem, Problem::hint)
+    })
 }
 
 /// The lists of those whom the user forbids, as one. Lines without sense are told of and passed over.

@@ -1,5 +1,6 @@
 //! Values of the command line that are checked at the door: ports, hosts, trackers, the memory budget.
 
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 
 use crate::base::size::parse_size;
@@ -30,6 +31,12 @@ pub fn parse_host_port(text: &str) -> Result<String, String> {
         None if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c == '/') => wrong("no host"),
         _ => Ok(text.to_owned()),
     }
+}
+
+/// The address of a name server, with its port if that is not 53.
+pub fn parse_name_server(text: &str) -> Result<SocketAddr, String> {
+    let alone = text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53));
+    alone.or_else(|_| text.parse()).map_err(|_| format!("{text:?} is not the address of a name server, as in 9.9.9.9"))
 }
 
 /// A tracker that we can talk to.

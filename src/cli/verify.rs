@@ -21,6 +21,7 @@ use crate::base::selection::{Selection, SelectionError};
 use crate::engine::{EngineSettings, Stage};
 use crate::io::check::{Checked, check};
 use crate::io::file_set::{Allocate, FileError, FileSet, FileSetup, paths_of};
+use crate::io::net_path::NetPath;
 use crate::io::resume::edges_path;
 
 /// Does the command.
@@ -39,7 +40,7 @@ fn work(args: &VerifyArgs, display: &mut Display) -> Result<Exit, Problem> {
     let selection = Selection::parse(&args.choice.select, &args.choice.exclude)
         .map_err(|error| Problem::new(Exit::Usage, error.to_string()))?;
     let given = match Given::read(&args.source)? {
-        Given::Url(url) => fetched(Given::Url(url))?,
+        Given::Url(url) => fetched(Given::Url(url), &settings::path(&args.network)?)?,
         given => given,
     };
     let metainfo = source::whole_torrent(given, "verify")?;
@@ -70,11 +71,11 @@ fn work(args: &VerifyArgs, display: &mut Display) -> Result<Exit, Problem> {
 }
 
 /// A source that is a URL is fetched first.
-fn fetched(given: Given) -> Result<Given, Problem> {
+fn fetched(given: Given, path: &NetPath) -> Result<Given, Problem> {
     runtime::block_on(async {
         let mut signals = Signals::listen()?;
         let user_agent = EngineSettings::default().user_agent;
-        let fetched = fetch::resolve(given, &user_agent, &[], &mut signals).await?;
+        let fetched = fetch::resolve(given, &user_agent, &[], path, &mut signals).await?;
         fetched.map_err(|signal| Problem::new(Exit::Signal(signal), "stopped"))
     })
 }

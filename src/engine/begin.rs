@@ -60,10 +60,13 @@ impl TorrentTask {
         config.memory = context.memory_share(*running.borrow(), 0);
         config.pex = context.settings.pex;
         config.super_seed = matches!(item.goal, Goal::Seed { super_seed: true, .. });
-        config.listen_port = Some(context.registry.port());
+        let path = &context.settings.path;
+        config.only = path.only();
+        config.listen_port = (!path.is_proxied()).then(|| context.registry.port());
         config.blocklist = context.settings.blocklist.clone();
         let torrent = Torrent::new(config, Instant::now(), StdRng::from_rng(&mut rand::rng()));
         let (gauge, progress) = Gauge::new(Progress { name, ..Progress::default() });
+        let path_end = context.settings.path.broken();
         let task = TorrentTask {
             saver: Saver::new(context.settings.state_dir.clone(), saved),
             context,
@@ -93,6 +96,7 @@ impl TorrentTask {
             left_at_start: 0,
             starving: true,
             wrote: false,
+            path_end,
             failure: None,
         };
         let inbox = Inbox {
@@ -317,7 +321,10 @@ impl TorrentTask {
         if let ItemSource::Torrent(metainfo) = &self.item.source {
             dht.add_hosts(metainfo.nodes.iter().map(|(host, port)| join(host, *port)).collect());
         }
-        Some(dht.lookup(self.id, Some(Announce { port: self.context.registry.port(), seed }), false))
+        // Behind a proxy there is nowhere to be called.
+        let called = !self.context.settings.path.is_proxied();
+        let announce = called.then(|| Announce { port: self.context.registry.port(), seed });
+        Some(dht.lookup(self.id, announce, false))
     }
 
     /// The neighbours that work on the same torrent; never for a private one (BEP 27).

@@ -16,6 +16,7 @@ use crate::io::listen::Registry;
 use crate::io::lsd_task::LsdHandle;
 use crate::io::port_map::{MapStatus, PortMap};
 use crate::io::udp_task::UdpPort;
+use crate::proto::tracker::udp::Family;
 
 /// Shared by the engine and its torrent tasks; immutable.
 pub(super) struct Context {
@@ -61,7 +62,8 @@ impl Context {
                 port: self.registry.port(),
                 well_known: self.settings.dht_well_known,
                 bootstrap: self.settings.dht_bootstrap.clone(),
-                read_only,
+                // Nobody can call us behind a proxy.
+                read_only: read_only || self.settings.path.is_proxied(),
                 table_file: self.settings.state_dir.as_ref().map(|dir| dir.join(TABLE_FILE)),
                 ..DhtConfig::default()
             };
@@ -71,14 +73,19 @@ impl Context {
         self.dht.get_or_init(start).as_ref()
     }
 
-    /// The neighbours on the local network, unless they are not to be asked.
+    /// The neighbours on the local network, unless they are not to be asked or are past the fence.
     pub fn lsd(&self) -> Option<&LsdHandle> {
-        self.settings.lsd.then(|| self.lsd.get_or_init(|| LsdHandle::start(self.registry.port())))
+        let path = &self.settings.path;
+        let wanted = self.settings.lsd && !path.is_fenced();
+        wanted.then(|| self.lsd.get_or_init(|| LsdHandle::start(self.registry.port(), path.only())))
     }
 
-    /// Has the router forward our ports, if the user or an item that is here for long (`seed`) wants it.
+    /// Has the router forward our ports, if the user or an item that is here for long (`seed`) wants it. It forwards
+    /// IPv4, and is past every fence.
     pub fn map_ports(&self, seed: bool) {
-        if !self.settings.port_map.unwrap_or(seed) {
+        let path = &self.settings.path;
+        let at_all = !path.is_fenced() && path.only() != Some(Family::V6);
+        if !at_all || !self.settings.port_map.unwrap_or(seed) {
             return;
         }
         self.port_map.get_or_init(|| {

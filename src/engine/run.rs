@@ -21,9 +21,10 @@ use crate::io::dht_task::DhtStatus;
 use crate::io::dial::{Dialler, Transport};
 use crate::io::disk::DiskPool;
 use crate::io::http::HttpClient;
-use crate::io::listen::{self, Listeners};
+use crate::io::listen;
+use crate::io::net_path::PathError;
+use crate::io::ports::{Ports, Wanted};
 use crate::io::resolve::Resolver;
-use crate::io::udp_socket::UdpPair;
 use crate::io::udp_task::UdpPort;
 use crate::io::udp_tracker::UdpTrackers;
 
@@ -73,18 +74,27 @@ impl Engine {
     /// Binds the listeners and starts the disk threads. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// [`FailureKind::Network`] if no port can be had, [`FailureKind::Other`] if the system gives no threads.
+    /// [`FailureKind::Network`] if no port can be had or the proxy does not let us in, [`FailureKind::Other`] if the
+    /// system gives no threads.
     pub async fn start(settings: EngineSettings) -> Result<Engine, Failure> {
         raise_open_files();
-        let listeners = Listeners::bind(settings.port.clone()).map_err(|e| cannot_listen(&settings, &e))?;
+        let path = settings.path.clone();
+        path.probe().await.map_err(|e| no_path(&e))?;
+        let (transport, encryption) = (settings.transport, settings.encryption);
+        let wanted = Wanted {
+            ports: settings.port.clone(),
+            tcp: transport != Transport::Utp,
+            udp: settings.dht || transport != Transport::Tcp,
+        };
+        let Ports { listeners, udp } = Ports::open(&path, wanted).await.map_err(|e| cannot_listen(&settings, &e))?;
+        if transport == Transport::Utp && udp.is_none() {
+            return Err(failure(FailureKind::Network, "uTP alone needs UDP, and there is no way for that".into()));
+        }
         let disk = DiskPool::start(DiskPool::default_threads())
             .map_err(|e| failure(FailureKind::Other, format!("can't start the disk threads: {e}")))?;
         let mut rng = StdRng::from_rng(&mut rand::rng());
-        let http = HttpClient::new(&settings.user_agent, Resolver::new());
+        let http = HttpClient::new(&settings.user_agent, Resolver::on(path.clone()));
         let (tell, events) = mpsc::unbounded_channel();
-        let (transport, encryption) = (settings.transport, settings.encryption);
-        let udp = open_udp(&settings, listeners.port());
-        let listeners = if transport == Transport::Utp { listeners.without_tcp() } else { listeners };
         if let Some(udp) = &udp {
             udp.set_blocklist(settings.blocklist.clone());
         }
@@ -93,7 +103,8 @@ impl Engine {
         if let Some(utp) = &utp {
             utp.accept(registry.arrivals());
         }
-        let dialler = Dialler { transport, encryption, utp };
+        tokio::spawn(path.clone().watch());
+        let dialler = Dialler { transport, encryption, utp, path: path.clone() };
         let context = Context {
             peer_id: PeerId::ours(&mut rng),
             key: rng.next_u32(),
@@ -101,7 +112,7 @@ impl Engine {
             dialler,
             udp,
             disk,
-            announcer: Announcer::new(http.clone(), UdpTrackers::spawn(StdRng::from_rng(&mut rng))),
+            announcer: Announcer::new(http.clone(), UdpTrackers::spawn(StdRng::from_rng(&mut rng), path.clone())),
             http,
             limits: RunLimits::start(&settings.limits),
             dht: OnceLock::new(),
@@ -156,14 +167,13 @@ impl Engine {
     }
 }
 
-/// The UDP port of the run, the same number as the TCP port where it is free. A system without UDP has TCP alone.
-fn open_udp(settings: &EngineSettings, port: u16) -> Option<UdpPort> {
-    let wanted = settings.dht || settings.transport != Transport::Tcp;
-    wanted.then(|| UdpPort::open(&UdpPair::ANY, port).ok()).flatten()
-}
-
 fn failure(kind: FailureKind, message: String) -> Failure {
     Failure { kind, message }
+}
+
+fn no_path(error: &PathError) -> Failure {
+    let hint = error.hint().map_or(String::new(), |hint| format!("; {hint}"));
+    failure(FailureKind::Network, format!("{error}{hint}"))
 }
 
 fn cannot_listen(settings: &EngineSettings, error: &io::Error) -> Failure {

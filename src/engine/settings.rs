@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::limits::LimitSettings;
 use crate::base::blocklist::Blocklist;
 use crate::io::dial::{Encryption, Transport};
+use crate::io::net_path::NetPath;
 
 /// What one engine is started with.
 #[derive(Clone, Debug)]
@@ -40,6 +41,8 @@ pub struct EngineSettings {
     pub limits: LimitSettings,
     /// Whom the user forbids: no packet goes to them as peers, and none of theirs is heeded.
     pub blocklist: Arc<Blocklist>,
+    /// The way that packets may leave.
+    pub path: NetPath,
     /// What HTTP requests call us.
     pub user_agent: String,
 }
@@ -63,6 +66,7 @@ impl Default for EngineSettings {
             encryption: Encryption::Auto,
             limits: LimitSettings::default(),
             blocklist: Arc::default(),
+            path: NetPath::open(),
             user_agent: concat!("rtorrent-cli/", env!("CARGO_PKG_VERSION")).into(),
         }
     }

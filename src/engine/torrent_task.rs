@@ -128,6 +128,8 @@ pub(super) struct TorrentTask {
     pub starving: bool,
     /// Pieces have been written in this run.
     pub wrote: bool,
+    /// Why the way that packets may leave is no more, once that is so.
+    pub path_end: watch::Receiver<Option<String>>,
     /// Why it ends short of its goal.
     pub failure: Option<Failure>,
 }
@@ -191,6 +193,7 @@ impl TorrentTask {
             Some(prepared) = inbox.prepared.recv() => self.on_prepared(prepared),
             Some(complaint) = inbox.saved.recv() => self.on_saved(complaint),
             Ok(()) = inbox.running.changed() => self.on_running(*inbox.running.borrow_and_update()),
+            Ok(()) = self.path_end.changed() => self.on_path_end(),
             control = inbox.controls.recv() => self.on_control(control),
             () = sleep_until(due.unwrap_or(now).into()), if due.is_some() => self.on_timeout(),
         }
@@ -283,6 +286,14 @@ impl TorrentTask {
         // ends the process.
         if matches!(self.phase, Phase::Running | Phase::Finishing) {
             self.stop_on_request();
+        }
+    }
+
+    /// The interface or the proxy is gone: there is no other way, so this is the end.
+    fn on_path_end(&mut self) {
+        let why = self.path_end.borrow_and_update().clone();
+        if let Some(why) = why {
+            self.fail(FailureKind::Network, format!("{}: {why}", self.name()));
         }
     }
 

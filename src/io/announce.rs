@@ -101,6 +101,13 @@ impl Announcer {
         &self,
         url: &TrackerUrl,
     ) -> Result<(Option<SocketAddr>, Option<SocketAddr>), TrackerError> {
+        let path = self.http.resolver().path();
+        if path.is_without_udp() && url.scheme() == Scheme::Udp {
+            return Err(TrackerError::Unreachable("the proxy carries no UDP".into()));
+        }
+        if path.looks_up(url.host()) {
+            return Ok((Some(self.udp.behind_proxy(url.host(), url.port())), None));
+        }
         let look_up = tokio::time::timeout(LOOK_UP, self.http.resolver().lookup(url.host()));
         let looked_up = match url.scheme() {
             Scheme::Https => tokio::join!(look_up, self.http.get_ready()).0,
@@ -122,7 +129,9 @@ impl Announcer {
 
     /// The body of a tracker's answer, also under a status that says no if it is bencode: some put their reasons there.
     pub(super) async fn http_body(&self, url: &str, family: Family) -> Result<Vec<u8>, TrackerError> {
-        match self.http.get(url, Bounds::TRACKER, Some(family)).await {
+        // A proxy chooses the family itself.
+        let family = Some(family).filter(|_| !self.http.resolver().path().is_proxied());
+        match self.http.get(url, Bounds::TRACKER, family).await {
             Ok(Reply::Body { status, body }) if (200..300).contains(&status) || body.starts_with(b"d") => Ok(body),
             Ok(Reply::Body { status, .. }) => Err(TrackerError::BadReply(status_line(status))),
             Ok(Reply::Magnet(_)) => Err(TrackerError::BadReply("a redirect to a magnet link".into())),

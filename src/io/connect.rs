@@ -5,10 +5,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use super::dial::{Dialler, Transport};
+use super::net_path::NetPath;
 use super::stream::PeerStream;
 use super::utp::UtpHandle;
 use crate::swarm::action::Way;
@@ -25,30 +25,31 @@ const HEAD_START: Duration = Duration::from_millis(150);
 /// # Errors
 /// That of TCP if both fail, `TimedOut` after seven seconds.
 pub async fn connect(addr: SocketAddr, dialler: &Dialler, way: Option<Way>) -> io::Result<(PeerStream, bool)> {
+    let path = &dialler.path;
     let race = async {
         match (&dialler.utp, dialler.transport) {
-            (Some(utp), Transport::Auto) => race(addr, utp, way.is_some_and(|way| way.utp)).await,
+            (Some(utp), Transport::Auto) => race(addr, path, utp, way.is_some_and(|way| way.utp)).await,
             (Some(utp), Transport::Utp) => over_utp(addr, utp).await,
             (None, Transport::Utp) => Err(io::ErrorKind::Unsupported.into()),
-            (_, Transport::Tcp) | (None, Transport::Auto) => over_tcp(addr).await,
+            (_, Transport::Tcp) | (None, Transport::Auto) => over_tcp(addr, path).await,
         }
     };
     timeout(CONNECT_DEADLINE, race).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
-async fn over_tcp(addr: SocketAddr) -> io::Result<(PeerStream, bool)> {
-    Ok((PeerStream::tcp(TcpStream::connect(addr).await?)?, false))
+async fn over_tcp(addr: SocketAddr, path: &NetPath) -> io::Result<(PeerStream, bool)> {
+    Ok((PeerStream::tcp(path.connect(addr).await?)?, false))
 }
 
 async fn over_utp(addr: SocketAddr, utp: &UtpHandle) -> io::Result<(PeerStream, bool)> {
     Ok((PeerStream::Utp(utp.connect(addr).await?), true))
 }
 
-async fn race(addr: SocketAddr, utp: &UtpHandle, utp_first: bool) -> io::Result<(PeerStream, bool)> {
+async fn race(addr: SocketAddr, path: &NetPath, utp: &UtpHandle, utp_first: bool) -> io::Result<(PeerStream, bool)> {
     if utp_first {
-        first_of(over_utp(addr, utp), over_tcp(addr)).await
+        first_of(over_utp(addr, utp), over_tcp(addr, path)).await
     } else {
-        first_of(over_tcp(addr), over_utp(addr, utp)).await
+        first_of(over_tcp(addr, path), over_utp(addr, utp)).await
     }
 }
 

@@ -4,6 +4,7 @@
 mod names;
 mod table_file;
 mod task;
+mod whereabouts;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -15,7 +16,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use self::task::DhtTask;
 use super::resolve::Resolver;
-use super::udp_socket::UdpPair;
 use super::udp_task::UdpPort;
 use crate::base::id::{InfoHashV1, TorrentId};
 use crate::proto::dht::lookup::Announce;
@@ -38,7 +38,7 @@ pub const TABLE_FILE: &str = "dht.nodes";
 pub struct DhtConfig {
     /// The UDP port to try first; 0 for any.
     pub port: u16,
-    /// Addresses to bind, one a family.
+    /// Addresses to bind, one a family; none: wherever the path permits.
     pub ips: Vec<IpAddr>,
     /// Whether [`WELL_KNOWN`] is asked.
     pub well_known: bool,
@@ -54,7 +54,7 @@ impl Default for DhtConfig {
     fn default() -> Self {
         DhtConfig {
             port: 0,
-            ips: UdpPair::ANY.to_vec(),
+            ips: Vec::new(),
             well_known: true,
             bootstrap: Vec::new(),
             read_only: true,
@@ -135,7 +135,9 @@ impl DhtHandle {
     /// # Errors
     /// Only if not one UDP socket could be bound.
     pub fn start(config: DhtConfig, resolver: Resolver) -> std::io::Result<DhtHandle> {
-        let port = UdpPort::open(&config.ips, config.port)?;
+        let path = resolver.path();
+        let ips = if config.ips.is_empty() { path.udp_ips() } else { config.ips.clone() };
+        let port = UdpPort::open(path, &ips, config.port)?;
         Ok(DhtHandle::start_on(port, config, resolver))
     }
 

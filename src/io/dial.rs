@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use super::connect::connect;
 use super::mse;
+use super::net_path::NetPath;
 use super::stream::PeerStream;
 use super::utp::UtpHandle;
 use crate::base::id::{PeerId, TorrentId};
@@ -70,6 +71,8 @@ pub struct Dialler {
     pub encryption: Encryption,
     /// `None`: there is no UDP port, and no uTP.
     pub utp: Option<UtpHandle>,
+    /// The way that connections may take.
+    pub path: NetPath,
 }
 
 impl Dialler {

@@ -6,7 +6,7 @@
 mod calls;
 mod speed;
 
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,8 +18,10 @@ use tokio::time::Instant;
 pub use self::calls::Calls;
 pub use self::speed::{DiskSpeed, HashSpeed};
 use super::dht_task::{DhtConfig, DhtHandle, DhtStatus};
+use super::net_path::NetPath;
 use super::port_map::{MapStatus, Mapped, PortMap};
 use super::resolve::Resolver;
+use super::udp_task::UdpPort;
 use crate::base::id::{InfoHashV1, TorrentId};
 use crate::proto::dht::external::PortSeen;
 use crate::proto::dht::node::NodeStatus;
@@ -28,6 +30,8 @@ use crate::proto::dht::node_id::NodeId;
 /// What is to be examined.
 #[derive(Clone, Debug)]
 pub struct Examination {
+    /// The way that packets may leave.
+    pub path: NetPath,
     /// Where others are to call; any free port for `None`.
     pub port: Option<RangeInclusive<u16>>,
     /// HOST:PORT of nodes to ask instead of the well-known routers.
@@ -76,14 +80,16 @@ pub struct Path {
 pub async fn examine(examination: Examination) -> Diagnosis {
     let dir = examination.dir.clone();
     let speeds = tokio::task::spawn_blocking(move || (speed::disk(&dir), speed::hash()));
-    let inbound = calls::Inbound::listen(examination.port.clone());
+    let inbound = calls::Inbound::listen(&examination.path, examination.port.clone());
     let port = inbound.as_ref().map(calls::Inbound::port).map_err(ToString::to_string);
+    let fence = &examination.path;
     let (mut v4, mut v6) =
-        (Path { route: route_v4(), ..Path::default() }, Path { route: route_v6(), ..Path::default() });
+        (Path { route: route_v4(fence), ..Path::default() }, Path { route: route_v6(fence), ..Path::default() });
     let (mut names, mut resolved, mut udp_port) = (0, 0, None);
     // While the DHT is asked, and until the calls have been tried, since they may come through it.
-    let map = port.as_ref().ok().filter(|_| v4.route.is_some()).map(|&port| PortMap::start(port, port));
-    if v4.route.is_some() || v6.route.is_some() || !examination.bootstrap.is_empty() {
+    let may_map = v4.route.is_some() && !fence.is_fenced();
+    let map = port.as_ref().ok().filter(|_| may_map).map(|&port| PortMap::start(port, port));
+    if fence.is_proxied() || v4.route.is_some() || v6.route.is_some() || !examination.bootstrap.is_empty() {
         let port = port.as_ref().copied().unwrap_or(0);
         let asked = ask_the_dht(&examination, port).await;
         if let Ok((_, dht)) = &asked {
@@ -95,6 +101,7 @@ pub async fn examine(examination: Examination) -> Diagnosis {
     }
     let mapping = match &map {
         Some(map) => mapped(map, examination.patience).await,
+        None if fence.is_fenced() => Err("behind a fence no router is asked".into()),
         None => Err("there is no way to the Internet by IPv4".into()),
     };
     if let Ok(mut inbound) = inbound {
@@ -138,7 +145,8 @@ async fn ask_the_dht(examination: &Examination, port: u16) -> std::io::Result<(u
         table_file: examination.table_file.clone(),
         ..DhtConfig::default()
     };
-    let dht = DhtHandle::start(config, Resolver::new())?;
+    let udp = UdpPort::open_on(&examination.path, port).await?;
+    let dht = DhtHandle::start_on(udp, config, Resolver::on(examination.path.clone()));
     let nobodys = NodeId::random(&mut StdRng::from_rng(&mut rand::rng()));
     let _search = dht.lookup(TorrentId::from_v1(InfoHashV1(nobodys.0)), None, false);
     let status = until_clear(&dht, examination.patience).await;
@@ -164,21 +172,21 @@ async fn until_clear(dht: &DhtHandle, patience: Duration) -> DhtStatus {
     }
 }
 
-fn route_v4() -> Option<IpAddr> {
-    route(SocketAddr::from(([0, 0, 0, 0], 0)), SocketAddr::from(([1, 1, 1, 1], 53)))
+fn route_v4(path: &NetPath) -> Option<IpAddr> {
+    route(path, SocketAddr::from(([1, 1, 1, 1], 53)))
 }
 
-fn route_v6() -> Option<IpAddr> {
+fn route_v6(path: &NetPath) -> Option<IpAddr> {
     let far = SocketAddr::from(([0x2606, 0x4700, 0x4700, 0, 0, 0, 0, 0x1111], 53));
-    route(SocketAddr::from(([0u16; 8], 0)), far)
-        .filter(|ip| !matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local()))
+    route(path, far).filter(|ip| !matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local()))
 }
 
 /// The address from which the system would send there; nothing is sent.
-fn route(from: SocketAddr, to: SocketAddr) -> Option<IpAddr> {
-    let socket = UdpSocket::bind(from).ok()?;
-    socket.connect(to).ok()?;
-    Some(socket.local_addr().ok()?.ip()).filter(|ip| !ip.is_unspecified() && !ip.is_loopback())
+fn route(path: &NetPath, to: SocketAddr) -> Option<IpAddr> {
+    let own = path.udp_ips().into_iter().find(|ip| ip.is_ipv4() == to.is_ipv4())?;
+    let socket = path.udp_socket(SocketAddr::new(own, 0)).ok()?;
+    socket.connect(&to.into()).ok()?;
+    Some(socket.local_addr().ok()?.as_socket()?.ip()).filter(|ip| !ip.is_unspecified() && !ip.is_loopback())
 }
 
 #[cfg(test)]
@@ -192,6 +200,7 @@ mod tests {
         let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let began = Instant::now();
         let diagnosis = examine(Examination {
+            path: NetPath::open(),
             port: None,
             bootstrap: vec![silent.local_addr().unwrap().to_string()],
             table_file: None,

@@ -1,7 +1,8 @@
 //! The HTTP(S) client: bounded requests for trackers and .torrent files.
 //!
 //! Every body is read piece by piece up to a cap, what is gzipped is unpacked here up to the same cap, and redirects are
-//! followed here, since each hop is looked at: a link may lead to a `magnet:`. No proxy is taken from the environment.
+//! followed here, since each hop is looked at: a link may lead to a `magnet:`. Its sockets are those of the permitted path;
+//! no proxy is taken from the environment.
 //! Owns: the connection pools. They are built when first used: plain HTTP pays nothing for TLS, and a machine without
 //! root certificates fails only where it needs them.
 
@@ -12,7 +13,7 @@ use std::time::Duration;
 use reqwest::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE, RETRY_AFTER,
 };
-use reqwest::{Client, Response, Url, dns, redirect};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, dns, redirect};
 use rustls::ClientConfig;
 use tokio::sync::OnceCell;
 
@@ -213,15 +214,15 @@ impl HttpClient {
         let first = Url::parse(url.trim()).map_err(|_| HttpError::BadUrl("not a URL that can be fetched"))?;
         let mut url = first.clone();
         for _ in 0..=bounds.redirects {
-            let look_up = self.0.resolver.lookup(url.host_str().unwrap_or_default().trim_matches(['[', ']']));
-            let (client, _) = tokio::join!(self.client_for(&url, family), look_up);
+            let (client, permitted) = tokio::join!(self.client_for(&url, family), self.permit(&url));
+            permitted?;
             let client = client?;
             let mut request = client.get(url.clone());
             // They may hold a key: a host that another one redirects to does not get them.
             for Header { name, value } in headers.iter().filter(|_| url.origin() == first.origin()) {
                 request = request.header(name, value);
             }
-            let response = request.send().await.map_err(|error| HttpError::Unreachable(why(&error)))?;
+            let response = self.send(request).await?;
             let Some(place) = redirect_of(&response) else {
                 let status = response.status().as_u16();
                 return Ok(Reply::Body { status, body: read_body(response, bounds.body).await? });
@@ -256,11 +257,12 @@ impl HttpClient {
                 }
                 _ => {}
             }
+            self.permit(&url).await?;
             let mut request = self.client_for(&url, None).await?.get(url.clone()).header(ACCEPT_ENCODING, "identity");
             if let Some((from, to)) = range {
                 request = request.header(RANGE, format!("bytes={from}-{}", to - 1));
             }
-            let response = request.send().await.map_err(|error| HttpError::Unreachable(why(&error)))?;
+            let response = self.send(request).await?;
             let Some(place) = redirect_of(&response) else { return Ok(opened(response)) };
             url =
                 url.join(&place).map_err(|_| HttpError::BadUrl("the server redirects to something that is no URL"))?;
@@ -268,10 +270,42 @@ impl HttpClient {
         Err(HttpError::Redirects(Bounds::TORRENT.redirects))
     }
 
-    /// True if all addresses of the URL's host are global. The request that may follow uses the addresses that were
+    /// Refuses an address that must not be called. Names are looked up here, so that the connection finds them known.
+    async fn permit(&self, url: &Url) -> Result<(), HttpError> {
+        let host = host_of(url);
+        if self.0.resolver.path().looks_up(host) {
+            return Ok(());
+        }
+        match self.0.resolver.lookup(host).await {
+            // A name is looked up again on the way to the socket; an address goes there by itself.
+            Err(error) if host.parse::<IpAddr>().is_ok() => Err(HttpError::Unreachable(error.why)),
+            _ => Ok(()),
+        }
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, HttpError> {
+        let path = self.0.resolver.path();
+        match request.send().await {
+            // Between us and a proxy this is its own word; servers have 401.
+            Ok(response) if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED && path.is_proxied() => {
+                path.on_login_refused();
+                Err(HttpError::Unreachable("the proxy refuses name and password".into()))
+            }
+            Ok(response) => Ok(response),
+            Err(error) => {
+                path.doubt();
+                Err(HttpError::Unreachable(why(&error)))
+            }
+        }
+    }
+
+    /// True if all addresses of the URL's host are global, or only the proxy knows them. The request that may follow uses the addresses that were
     /// looked at.
     async fn is_on_internet(&self, url: &Url) -> Result<bool, HttpError> {
-        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let host = host_of(url);
+        if self.0.resolver.path().looks_up(host) {
+            return Ok(true);
+        }
         let found = self.0.resolver.lookup(host).await.map_err(|error| HttpError::Unreachable(error.to_string()))?;
         Ok(found.iter().all(|ip| is_global(*ip)))
     }
@@ -310,19 +344,18 @@ impl HttpClient {
 
     fn build(&self, family: Option<Family>, tls: ClientConfig) -> Result<Client, HttpError> {
         let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("gzip"))]);
-        Client::builder()
+        let builder = Client::builder()
             .user_agent(self.0.user_agent.clone())
             .default_headers(headers)
-            .no_proxy()
             .referer(false)
             .redirect(redirect::Policy::none())
             .http1_only()
             .dns_resolver(Arc::new(Names { resolver: self.0.resolver.clone(), family }))
             .connect_timeout(Duration::from_secs(15))
             .pool_max_idle_per_host(2)
-            .tls_backend_preconfigured(tls)
-            .build()
-            .map_err(|error| HttpError::Unreachable(why(&error)))
+            .tls_backend_preconfigured(tls);
+        let fenced = self.0.resolver.path().fence(builder).and_then(reqwest::ClientBuilder::build);
+        fenced.map_err(|error| HttpError::Unreachable(why(&error)))
     }
 
     /// TLS with the system's root certificates, read on the first use by a thread that nobody has to wait for.
@@ -376,6 +409,11 @@ impl dns::Resolve for Names {
             Ok(Box::new(found.into_iter()) as dns::Addrs)
         })
     }
+}
+
+/// The host without the brackets of an IPv6 address.
+fn host_of(url: &Url) -> &str {
+    url.host_str().unwrap_or_default().trim_matches(['[', ']'])
 }
 
 fn opened(response: Response) -> Opened {

@@ -5,12 +5,11 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -18,6 +17,7 @@ use tokio::time::timeout;
 
 use super::dial::{Encryption, Greeted};
 use super::mse;
+use super::net_path::NetPath;
 use super::stream::PeerStream;
 use crate::base::blocklist::Blocklist;
 use crate::base::compact::canonical;
@@ -35,6 +35,12 @@ const RECOGNISED_BY: usize = 20;
 /// Callers that may be shaking hands at one time; more are closed at once.
 const MAX_GREETING: usize = 256;
 
+/// Callers that the system may hold for us.
+const BACKLOG: i32 = 1024;
+
+/// What is announced where nobody can call: trackers refuse 0, and nothing listens there.
+const UNREACHABLE: u16 = 1;
+
 /// Bound listeners, not yet served.
 #[derive(Debug)]
 pub struct Listeners {
@@ -43,14 +49,19 @@ pub struct Listeners {
 }
 
 impl Listeners {
-    /// Binds both families to one port out of `ports` (any free one for `None`), the first that is free.
+    /// Binds the families that `path` permits to one port out of `ports` (any free one for `None`), the first that is free.
+    /// Behind a proxy nobody can call, and nothing is bound.
     ///
     /// # Errors
     /// The last refusal, if no port can be had on any family.
-    pub fn bind(ports: Option<RangeInclusive<u16>>) -> io::Result<Listeners> {
+    pub fn bind(path: &NetPath, ports: Option<RangeInclusive<u16>>) -> io::Result<Listeners> {
+        let ips = path.listen_ips();
+        if ips.is_empty() {
+            return Ok(Listeners { sockets: Vec::new(), port: UNREACHABLE });
+        }
         let mut refusal = io::Error::from(io::ErrorKind::AddrInUse);
         for port in ports.unwrap_or(0..=0) {
-            match bind_both(port) {
+            match bind_all(path, &ips, port) {
                 Ok(listeners) => return Ok(listeners),
                 Err(e) => refusal = e,
             }
@@ -69,39 +80,25 @@ impl Listeners {
     }
 }
 
-fn bind_both(port: u16) -> io::Result<Listeners> {
-    let v4 = bind_one(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port));
-    let port = match &v4 {
-        Ok(socket) => socket.local_addr()?.port(),
-        Err(_) => port,
-    };
-    // A machine without one of the families listens on the other alone; a port taken on one family only is not free.
-    let v6 = bind_one(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port));
-    if v6.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::AddrInUse) {
-        return Err(v6.unwrap_err());
-    }
-    match (v4, v6) {
-        (Err(e), Err(_)) => Err(e),
-        (Err(e), Ok(_)) if e.kind() == io::ErrorKind::AddrInUse => Err(e),
-        (v4, v6) => {
-            let sockets: Vec<TcpListener> = v4.into_iter().chain(v6).collect();
-            let port = sockets[0].local_addr()?.port();
-            Ok(Listeners { sockets, port })
+/// Binds every one of `ips`, one a family, to the same port.
+fn bind_all(path: &NetPath, ips: &[IpAddr], mut port: u16) -> io::Result<Listeners> {
+    let (mut sockets, mut refusal) = (Vec::new(), None);
+    for &ip in ips {
+        match path.listen(SocketAddr::new(ip, port), BACKLOG) {
+            Ok(socket) => {
+                port = socket.local_addr()?.port();
+                sockets.push(socket);
+            }
+            // A port that is taken on one family only is not free.
+            Err(e) if e.kind() == io::ErrorKind::AddrInUse => return Err(e),
+            // A machine without one of the families listens on the other alone.
+            Err(e) => refusal = Some(e),
         }
     }
-}
-
-fn bind_one(addr: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
-    if addr.is_ipv6() {
-        socket.set_only_v6(true)?;
+    match refusal {
+        Some(e) if sockets.is_empty() => Err(e),
+        _ => Ok(Listeners { sockets, port }),
     }
-    #[cfg(unix)]
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&addr.into())?;
-    socket.listen(1024)?;
-    TcpListener::from_std(socket.into())
 }
 
 /// A caller of whom nothing is known yet.

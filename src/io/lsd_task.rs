@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use super::interfaces::{Interface, interfaces};
 use crate::base::id::{InfoHashV1, TorrentId};
 use crate::proto::lsd::{GROUP_V4, GROUP_V6, Lsd, PORT};
+use crate::proto::tracker::udp::Family;
 
 /// Routers between us and those who are to hear us, at most.
 const HOPS: u32 = 4;
@@ -41,10 +42,11 @@ enum Command {
 }
 
 impl LsdHandle {
-    /// Starts the task, which tells neighbours that peers can call us at `port`. To be called within a tokio runtime.
-    pub fn start(port: u16) -> LsdHandle {
+    /// Starts the task, which tells neighbours that peers can call us at `port`, over one family alone if `only` names it.
+    /// To be called within a tokio runtime, and never behind a fence: it speaks on every interface.
+    pub fn start(port: u16, only: Option<Family>) -> LsdHandle {
         let (commands, inbox) = mpsc::unbounded_channel();
-        tokio::spawn(run(port, inbox));
+        tokio::spawn(run(port, only, inbox));
         LsdHandle { commands }
     }
 
@@ -71,8 +73,8 @@ impl Drop for Neighbours {
     }
 }
 
-async fn run(port: u16, mut commands: mpsc::UnboundedReceiver<Command>) {
-    let sockets = Sockets::open();
+async fn run(port: u16, only: Option<Family>, mut commands: mpsc::UnboundedReceiver<Command>) {
+    let sockets = Sockets::open(only);
     let mut lsd = Lsd::new(Instant::now(), port, &mut StdRng::from_rng(&mut rand::rng()));
     let mut torrents: HashMap<InfoHashV1, mpsc::Sender<SocketAddr>> = HashMap::new();
     let mut buffer = [0; 4096];
@@ -122,16 +124,19 @@ struct Sockets {
 }
 
 impl Sockets {
-    fn open() -> Sockets {
+    fn open(only: Option<Family>) -> Sockets {
+        let (want_v4, want_v6) = (only != Some(Family::V6), only != Some(Family::V4));
         let all: Vec<Interface> = interfaces().into_iter().filter(|it| it.multicast).collect();
         let told = |result: io::Result<UdpSocket>| {
             result.inspect_err(|error| tracing::debug!(%error, "local service discovery hears nobody")).ok()
         };
-        let mut sockets = Sockets { v4: told(listen_v4(&all)), v6: told(listen_v6(&all)), out: Vec::new() };
+        let v4 = want_v4.then(|| told(listen_v4(&all))).flatten();
+        let v6 = want_v6.then(|| told(listen_v6(&all))).flatten();
+        let mut sockets = Sockets { v4, v6, out: Vec::new() };
         for it in &all {
-            let v4 = it.v4.and_then(|own| sender_v4(own).ok());
+            let v4 = it.v4.filter(|_| want_v4).and_then(|own| sender_v4(own).ok());
             sockets.out.extend(v4.map(|socket| (GROUP_V4.into(), socket)));
-            let v6 = it.v6.then(|| sender_v6(it.index).ok()).flatten();
+            let v6 = (want_v6 && it.v6).then(|| sender_v6(it.index).ok()).flatten();
             sockets.out.extend(v6.map(|socket| (GROUP_V6.into(), socket)));
         }
         sockets

@@ -3,14 +3,20 @@
 //! Where the kernel can, one call sends or receives many datagrams of one length (UDP_SEGMENT and GRO on Linux, the like
 //! on Windows); elsewhere the same calls move one at a time. Datagrams are never fragmented: the paths' sizes are found
 //! by those who send.
+//!
+//! Behind a proxy one socket serves both families: it speaks to the proxy's relay and to nobody else.
 
 use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::Socket;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
+
+use super::net_path::NetPath;
+use super::udp_relay::{Target, UdpRelay, unwrap, wrap};
+use crate::proto::tracker::udp::Family;
 
 /// What a batch of datagrams may hold.
 const BATCH_LEN: usize = 64 * 1024;
@@ -23,6 +29,8 @@ const KERNEL_BUFFER: usize = 4 << 20;
 pub struct UdpPair {
     v4: Option<Half>,
     v6: Option<Half>,
+    /// The way of all datagrams behind a proxy, and the one family that may be used there.
+    relayed: Option<(UdpRelay, Option<Family>)>,
 }
 
 #[derive(Debug)]
@@ -36,11 +44,14 @@ pub struct ReceiveBuffers {
     bytes: Vec<u8>,
     metas: [RecvMeta; BATCHES],
     count: usize,
+    /// What is not from here does not count, and what is says itself from whom.
+    relay: Option<SocketAddr>,
 }
 
 impl Default for ReceiveBuffers {
     fn default() -> Self {
-        ReceiveBuffers { bytes: vec![0; BATCHES * BATCH_LEN], metas: [RecvMeta::default(); BATCHES], count: 0 }
+        let metas = [RecvMeta::default(); BATCHES];
+        ReceiveBuffers { bytes: vec![0; BATCHES * BATCH_LEN], metas, count: 0, relay: None }
     }
 }
 
@@ -48,25 +59,29 @@ impl ReceiveBuffers {
     /// The datagrams that the last call brought, with their senders.
     pub fn datagrams(&self) -> impl Iterator<Item = (SocketAddr, &[u8])> {
         let batches = self.bytes.chunks(BATCH_LEN).zip(&self.metas).take(self.count);
-        batches.flat_map(|(bytes, meta)| bytes[..meta.len].chunks(meta.stride.max(1)).map(|part| (meta.addr, part)))
+        let parts = batches
+            .flat_map(|(bytes, meta)| bytes[..meta.len].chunks(meta.stride.max(1)).map(|part| (meta.addr, part)));
+        parts.filter_map(|(from, part)| match self.relay {
+            None => Some((from, part)),
+            Some(relay) if relay == from => unwrap(part),
+            Some(_) => None,
+        })
     }
 }
 
 impl UdpPair {
-    /// Every address of this machine.
-    pub const ANY: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
-
-    /// Binds both families at `ips` (one address a family at most) to `port`, or to any free port where that is taken
-    /// or 0. A family that the system has no sockets for is left out.
+    /// Binds both families at `ips` (one address a family at most) on `path` to `port`, or to any free port where that
+    /// is taken or 0. A family that the system has no sockets for is left out.
     ///
     /// # Errors
     /// That of the last attempt, if neither family could be bound.
-    pub fn bind(ips: &[IpAddr], port: u16) -> io::Result<UdpPair> {
-        let mut pair = UdpPair { v4: None, v6: None };
+    pub fn bind(path: &NetPath, ips: &[IpAddr], port: u16) -> io::Result<UdpPair> {
+        let mut pair = UdpPair { v4: None, v6: None, relayed: None };
         let mut error = io::Error::from(io::ErrorKind::AddrNotAvailable);
         for &ip in ips {
             let wanted = pair.port().unwrap_or(port);
-            match Half::bind(SocketAddr::new(ip, wanted)).or_else(|_| Half::bind(SocketAddr::new(ip, 0))) {
+            let bind = |port| Half::of(path.udp_socket(SocketAddr::new(ip, port))?);
+            match bind(wanted).or_else(|_| bind(0)) {
                 Ok(half) if ip.is_ipv4() => pair.v4 = Some(half),
                 Ok(half) => pair.v6 = Some(half),
                 Err(failed) => error = failed,
@@ -75,12 +90,29 @@ impl UdpPair {
         if pair.v4.is_none() && pair.v6.is_none() { Err(error) } else { Ok(pair) }
     }
 
+    /// A socket that speaks through the proxy of `path`, which is to carry datagrams for it.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub async fn through_proxy(path: &NetPath) -> io::Result<UdpPair> {
+        let relay = UdpRelay::open(path).await?;
+        let v4 = relay.place().is_none_or(|place| place.is_ipv4());
+        let half = Some(Half::of(path.relay_socket(v4)?)?);
+        let (v4, v6) = if v4 { (half, None) } else { (None, half) };
+        Ok(UdpPair { v4, v6, relayed: Some((relay, path.only())) })
+    }
+
+    /// True if datagrams go through a proxy.
+    pub fn is_relayed(&self) -> bool {
+        self.relayed.is_some()
+    }
+
     pub fn has_v4(&self) -> bool {
-        self.v4.is_some()
+        self.relayed.as_ref().map_or(self.v4.is_some(), |(_, only)| *only != Some(Family::V6))
     }
 
     pub fn has_v6(&self) -> bool {
-        self.v6.is_some()
+        self.relayed.as_ref().map_or(self.v6.is_some(), |(_, only)| *only != Some(Family::V4))
     }
 
     /// There is a socket that can reach `addr`.
@@ -89,6 +121,9 @@ impl UdpPair {
     }
 
     fn half(&self, to: SocketAddr) -> Option<&Half> {
+        if self.relayed.is_some() {
+            return self.halves().next();
+        }
         if to.is_ipv4() { self.v4.as_ref() } else { self.v6.as_ref() }
     }
 
@@ -101,8 +136,16 @@ impl UdpPair {
         Some(self.halves().next()?.socket.local_addr().ok()?.port())
     }
 
+    /// True if every socket is at that port.
+    pub fn is_at(&self, port: u16) -> bool {
+        self.halves().all(|half| half.socket.local_addr().is_ok_and(|own| own.port() == port))
+    }
+
     /// How many datagrams one call sends at most.
     pub fn segments(&self) -> usize {
+        if self.relayed.is_some() {
+            return 1;
+        }
         self.halves().map(|half| half.state.max_gso_segments()).min().unwrap_or(1)
     }
 
@@ -126,8 +169,11 @@ impl UdpPair {
     /// # Errors
     /// What the system says of a socket, nothing being there aside.
     pub fn receive(&self, buffers: &mut ReceiveBuffers, mut take: impl FnMut(&ReceiveBuffers)) -> io::Result<()> {
+        buffers.relay = self.relayed.as_ref().and_then(|(relay, _)| relay.place());
         for half in self.halves() {
             match half.receive(buffers) {
+                // Behind a proxy without a relay nobody has anything to say.
+                Ok(()) if self.relayed.is_some() && buffers.relay.is_none() => {}
                 Ok(()) => take(buffers),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
@@ -152,6 +198,30 @@ impl UdpPair {
     /// # Errors
     /// `WouldBlock` if there is no room: nothing was sent.
     pub fn try_send(&self, to: SocketAddr, segment: usize, bytes: &[u8]) -> io::Result<()> {
+        let allowed = if to.is_ipv4() { self.has_v4() } else { self.has_v6() };
+        match &self.relayed {
+            Some(_) if segment < bytes.len() || !allowed => Ok(()),
+            Some((relay, _)) => self.send_relayed(relay, Target::Addr(to), bytes),
+            None => self.send_straight(to, segment, bytes),
+        }
+    }
+
+    /// Sends one datagram to a host that the proxy is to look up; without a proxy, nothing.
+    pub fn send_by_name(&self, host: &str, port: u16, bytes: &[u8]) {
+        if let Some((relay, _)) = &self.relayed {
+            // No room is as if it were lost on its way.
+            let _ = self.send_relayed(relay, Target::Name(host, port), bytes);
+        }
+    }
+
+    fn send_relayed(&self, relay: &UdpRelay, target: Target<'_>, bytes: &[u8]) -> io::Result<()> {
+        let Some(place) = relay.place() else { return Ok(()) };
+        let mut datagram = Vec::with_capacity(bytes.len() + 22);
+        wrap(target, bytes, &mut datagram);
+        self.send_straight(place, datagram.len(), &datagram)
+    }
+
+    fn send_straight(&self, to: SocketAddr, segment: usize, bytes: &[u8]) -> io::Result<()> {
         let Some(Half { socket, state }) = self.half(to) else { return Ok(()) };
         let segment_size = (segment < bytes.len()).then_some(segment);
         let transmit = quinn_udp::Transmit { destination: to, ecn: None, contents: bytes, segment_size, src_ip: None };
@@ -175,13 +245,7 @@ impl UdpPair {
 }
 
 impl Half {
-    fn bind(addr: SocketAddr) -> io::Result<Half> {
-        let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
-        if addr.is_ipv6() {
-            socket.set_only_v6(true)?;
-        }
-        socket.set_nonblocking(true)?;
-        socket.bind(&addr.into())?;
+    fn of(socket: Socket) -> io::Result<Half> {
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
         // A system that gives less makes it slower, not wrong.
         let _ = socket.set_recv_buffer_size(KERNEL_BUFFER);
@@ -190,7 +254,7 @@ impl Half {
     }
 
     fn receive(&self, buffers: &mut ReceiveBuffers) -> io::Result<()> {
-        let ReceiveBuffers { bytes, metas, count } = buffers;
+        let ReceiveBuffers { bytes, metas, count, .. } = buffers;
         *count = 0;
         let mut slices = bytes.chunks_mut(BATCH_LEN).map(IoSliceMut::new);
         let mut slices: [IoSliceMut<'_>; BATCHES] =
@@ -204,11 +268,13 @@ impl Half {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     fn pair() -> (UdpPair, SocketAddr) {
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let pair = UdpPair::bind(&[loopback], 0).unwrap();
+        let pair = UdpPair::bind(&NetPath::open(), &[loopback], 0).unwrap();
         let addr = SocketAddr::new(loopback, pair.port().unwrap());
         (pair, addr)
     }
@@ -250,9 +316,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_port_that_is_taken_gives_way_to_another() {
-        let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST)];
-        let first = UdpPair::bind(&loopback, 0).unwrap();
-        let second = UdpPair::bind(&loopback, first.port().unwrap()).unwrap();
+        let (path, loopback) = (NetPath::open(), [IpAddr::V4(Ipv4Addr::LOCALHOST)]);
+        let first = UdpPair::bind(&path, &loopback, 0).unwrap();
+        let second = UdpPair::bind(&path, &loopback, first.port().unwrap()).unwrap();
         assert_ne!(first.port(), second.port());
     }
 }

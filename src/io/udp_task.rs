@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
+use super::net_path::NetPath;
 use super::udp_socket::{ReceiveBuffers, UdpPair};
 use super::utp::{Endpoint, UtpHandle};
 use crate::base::blocklist::Blocklist;
@@ -42,19 +43,34 @@ struct Shared {
 }
 
 impl UdpPort {
-    /// Binds both families at `ips` to `port`, or any other where that is taken, and starts the task. To be called within
-    /// a tokio runtime.
+    /// Binds both families at `ips` on `path` to `port`, or any other where that is taken, and starts the task. To be
+    /// called within a tokio runtime.
     ///
     /// # Errors
     /// Only if not one socket could be bound.
-    pub fn open(ips: &[IpAddr], port: u16) -> io::Result<UdpPort> {
-        let sockets = UdpPair::bind(ips, port)?;
+    pub fn open(path: &NetPath, ips: &[IpAddr], port: u16) -> io::Result<UdpPort> {
+        Ok(UdpPort::on(UdpPair::bind(path, ips, port)?))
+    }
+
+    /// The same wherever `path` permits, through its proxy if there is one.
+    ///
+    /// # Errors
+    /// If not one socket could be bound, or the proxy carries no datagrams.
+    pub async fn open_on(path: &NetPath, port: u16) -> io::Result<UdpPort> {
+        if path.is_proxied() {
+            return Ok(UdpPort::on(UdpPair::through_proxy(path).await?));
+        }
+        UdpPort::open(path, &path.udp_ips(), port)
+    }
+
+    /// Starts the task on sockets that are bound already.
+    pub(super) fn on(sockets: UdpPair) -> UdpPort {
         let shared = Arc::new(Shared { sockets, dht: Mutex::default(), blocklist: OnceLock::new() });
         let utp = Arc::new(Endpoint::new(Instant::now()));
         let (alive, ended) = mpsc::channel(1);
         let task = UdpTask { shared: shared.clone(), utp: utp.clone(), stuck: None, batch: Vec::new() };
         tokio::spawn(task.run(ended));
-        Ok(UdpPort { shared, utp, alive })
+        UdpPort { shared, utp, alive }
     }
 
     pub fn port(&self) -> u16 {
@@ -79,6 +95,16 @@ impl UdpPort {
         if self.shared.admits(to) {
             self.shared.sockets.send(to, bytes);
         }
+    }
+
+    /// Sends one datagram to a host that the proxy is to look up; without a proxy, nothing.
+    pub fn send_by_name(&self, host: &str, port: u16, bytes: &[u8]) {
+        self.shared.sockets.send_by_name(host, port, bytes);
+    }
+
+    /// True if datagrams go through a proxy.
+    pub fn is_relayed(&self) -> bool {
+        self.shared.sockets.is_relayed()
     }
 
     /// Hands the DHT's datagrams to the caller from now on.

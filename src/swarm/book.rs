@@ -15,6 +15,7 @@ use crate::base::compact::{canonical, is_global};
 use crate::base::priority::canonical_priority;
 use crate::proto::ext::PexFlags;
 use crate::proto::session::message::CloseReason;
+use crate::proto::tracker::udp::Family;
 use crate::swarm::action::{DialFailure, PeerKey, Source, Way};
 use crate::swarm::outside::Ours;
 
@@ -40,6 +41,8 @@ pub struct Book {
     /// Whom the user forbids.
     blocklist: Arc<Blocklist>,
     ours: Ours,
+    /// Addresses of the other family are not taken up.
+    only: Option<Family>,
     serial: u64,
 }
 
@@ -77,15 +80,16 @@ struct Rank {
 }
 
 impl Book {
-    /// An empty book that never takes in whom `blocklist` names.
-    pub fn new(blocklist: Arc<Blocklist>) -> Self {
-        Book { blocklist, ..Book::default() }
+    /// An empty book for one address family alone or for both, that never takes in whom `blocklist` names.
+    pub fn new(only: Option<Family>, blocklist: Arc<Blocklist>) -> Self {
+        Book { only, blocklist, ..Book::default() }
     }
 
     /// Remembers an address. True if it is new and may be called.
     pub fn add(&mut self, source: Source, addr: SocketAddr) -> bool {
         let addr = canonical(addr);
-        if !dialable(addr) || self.is_banned(addr) {
+        let switched_off = self.only.is_some_and(|only| only != Family::of(&addr));
+        if switched_off || !dialable(addr) || self.is_banned(addr) {
             return false;
         }
         if let Some(entry) = self.entries.get_mut(&addr) {
@@ -505,6 +509,13 @@ mod tests {
     }
 
     #[test]
+    fn a_family_that_is_switched_off_is_not_called() {
+        let mut book = Book::new(Some(Family::V6), Arc::default());
+        assert!(!book.add(Source::User, addr("1.2.3.4:5")) && !book.add(Source::Pex, addr("[::ffff:1.2.3.4]:5")));
+        assert!(book.add(Source::Tracker, addr("[2001:db8::1]:5")));
+    }
+
+    #[test]
     fn an_address_that_called_us_is_not_called() {
         let (mut book, now) = (Book::default(), Instant::now());
         book.add(Source::Tracker, addr("10.0.0.1:1"));
@@ -551,7 +562,7 @@ mod tests {
 
     #[test]
     fn whom_the_user_forbids_is_never_in_the_book() {
-        let mut book = Book::new(Arc::new(Blocklist::parse(b"9.8.0.0/16\n2001:db8::/32").list));
+        let mut book = Book::new(None, Arc::new(Blocklist::parse(b"9.8.0.0/16\n2001:db8::/32").list));
         for source in [Source::User, Source::Tracker, Source::Pex, Source::Lsd, Source::Dht, Source::Incoming] {
             for text in ["9.8.7.6:5", "[::ffff:9.8.7.6]:5", "[2001:db8::1]:5"] {
                 assert!(!book.add(source, addr(text)), "{source:?} {text}");

@@ -16,6 +16,7 @@ use crate::base::bitfield::Bitfield;
 use crate::base::blocklist::Blocklist;
 use crate::base::id::{PeerId, TorrentId};
 use crate::proto::session::{PeerCommand, Tally};
+use crate::proto::tracker::udp::Family;
 use crate::swarm::action::{Action, DiskJob, PeerKey, Snapshot, SpilledPiece};
 use crate::swarm::book::Book;
 use crate::swarm::choker::Choker;
@@ -53,6 +54,8 @@ pub struct TorrentConfig {
     pub pex: bool,
     /// Seed so that others need us least (BEP 16).
     pub super_seed: bool,
+    /// The one address family that may be used, if it is one alone.
+    pub only: Option<Family>,
     /// Where peers reach us.
     pub listen_port: Option<u16>,
     /// Whom the user forbids: neither called nor let in.
@@ -71,6 +74,7 @@ impl TorrentConfig {
             max_metadata: 32 << 20,
             pex: true,
             super_seed: false,
+            only: None,
             listen_port: None,
             blocklist: Arc::default(),
         }
@@ -162,7 +166,7 @@ impl Torrent {
     /// A torrent of which nothing is known but its id. `rng` decides all that is left to chance.
     pub fn new(config: TorrentConfig, now: Instant, rng: StdRng) -> Self {
         Torrent {
-            book: Book::new(config.blocklist.clone()),
+            book: Book::new(config.only, config.blocklist.clone()),
             choker: Choker::new(config.upload_slots),
             metadata: Some(MetadataFetch::new(config.id, config.max_metadata)),
             pieces: None,

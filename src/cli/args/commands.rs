@@ -10,6 +10,7 @@ use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use super::get::{ChoiceArgs, SeedGoalArgs};
 use super::network::NetworkArgs;
 use super::output::{OutputArgs, StateArgs};
+use super::path::PathArgs;
 use super::rates::RateArgs;
 use crate::cli::size_time::{TimeLimit, parse_time_limit};
 use crate::cli::values::{parse_host_port, parse_ports};
@@ -53,6 +54,8 @@ pub struct VerifyArgs {
     pub path: PathBuf,
     #[command(flatten)]
     pub choice: ChoiceArgs,
+    #[command(flatten)]
+    pub network: PathArgs,
     #[command(flatten)]
     pub output: OutputArgs,
     #[command(flatten)]
@@ -101,6 +104,8 @@ pub struct DoctorArgs {
     #[arg(long, value_name = "HOST:PORT", value_parser = parse_host_port, help_heading = "Network")]
     #[arg(env = "RTORRENT_CLI_DHT_BOOTSTRAP", hide_env = true)]
     pub dht_bootstrap: Vec<String>,
+    #[command(flatten)]
+    pub path: PathArgs,
     #[command(flatten)]
     pub output: OutputArgs,
     #[command(flatten)]

@@ -9,6 +9,7 @@ pub mod examples;
 mod get;
 mod network;
 mod output;
+mod path;
 mod rates;
 
 use std::ffi::{OsStr, OsString};
@@ -26,6 +27,7 @@ pub use get::{
 };
 pub use network::{EncryptionChoice, NetworkArgs, TransportChoice};
 pub use output::{ColorWhen, OutputArgs, ProgressStyle, StateArgs};
+pub use path::PathArgs;
 pub use rates::RateArgs;
 
 /// A BitTorrent downloader: magnet links and torrents to verified files

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 
+use super::path::PathArgs;
 use crate::cli::values::{parse_host_port, parse_memory, parse_ports, parse_tracker, parse_user_agent, parse_web_seed};
 use crate::io::http::Header;
 
@@ -36,6 +37,8 @@ pub struct NetworkArgs {
     #[arg(long, value_name = "NAME", value_parser = parse_user_agent)]
     #[arg(env = "RTORRENT_CLI_USER_AGENT", hide_env = true)]
     pub user_agent: Option<String>,
+    #[command(flatten)]
+    pub path: PathArgs,
     /// Connections an item, at most
     #[arg(long, value_name = "N", default_value = "80", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     #[arg(env = "RTORRENT_CLI_MAX_PEERS", hide_env = true)]

@@ -33,6 +33,7 @@ use crate::base::id::TorrentId;
 use crate::base::metainfo::Info;
 use crate::engine::{Engine, EngineSettings, Event, Item, ItemKey};
 use crate::io::http::{Header, HttpClient};
+use crate::io::net_path::NetPath;
 
 /// One source of the run.
 pub struct Job {
@@ -63,6 +64,8 @@ pub struct Options {
     pub hooks: Hooks,
     /// For sources that are fetched.
     pub user_agent: String,
+    /// The way that packets may leave.
+    pub path: NetPath,
     pub headers: Vec<Header>,
 }
 
@@ -80,6 +83,7 @@ impl Options {
             session: None,
             hooks: Hooks::default(),
             user_agent: settings.user_agent.clone(),
+            path: settings.path.clone(),
             headers: Vec::new(),
         }
     }

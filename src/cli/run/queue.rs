@@ -59,7 +59,7 @@ impl Run<'_> {
                 && let State::Url(url, make) = std::mem::replace(&mut job.state, State::Waiting)
             {
                 let options = &self.options;
-                let new = || HttpClient::new(&options.user_agent, Resolver::new());
+                let new = || HttpClient::new(&options.user_agent, Resolver::on(options.path.clone()));
                 let client = self.client.get_or_insert_with(new).clone();
                 let headers = options.headers.clone();
                 self.fetches.spawn(async move { (place, fetch(&client, &url, &headers).await) });

@@ -6,13 +6,17 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
+use super::whereabouts::Whereabouts;
 use crate::io::resolve::Resolver;
+use crate::io::udp_task::UdpPort;
 
 /// What a name turned out to be; no addresses if it could not be resolved.
 type Resolved = (String, Vec<SocketAddr>);
 
 pub(super) struct Names {
     resolver: Resolver,
+    /// Asked instead, where only a proxy can look names up.
+    behind_proxy: Option<(UdpPort, Whereabouts)>,
     answers: mpsc::UnboundedReceiver<Resolved>,
     sender: mpsc::UnboundedSender<Resolved>,
     count: u32,
@@ -26,9 +30,18 @@ impl Names {
     const RETRY: Duration = Duration::from_secs(20);
     const RETRY_MOST: Duration = Duration::from_secs(10 * 60);
 
-    pub fn new(resolver: Resolver) -> Names {
+    pub fn new(resolver: Resolver, udp: &UdpPort, whereabouts: &Whereabouts) -> Names {
         let (sender, answers) = mpsc::unbounded_channel();
-        Names { resolver, answers, sender, count: 0, unresolved: Vec::new(), retry_at: None, retry_pause: Self::RETRY }
+        Names {
+            resolver,
+            behind_proxy: udp.is_relayed().then(|| (udp.clone(), whereabouts.clone())),
+            answers,
+            sender,
+            count: 0,
+            unresolved: Vec::new(),
+            retry_at: None,
+            retry_pause: Self::RETRY,
+        }
     }
 
     /// HOST:PORT; its address at once if it needs no resolving.
@@ -37,9 +50,13 @@ impl Names {
         if let Ok(addr) = name.parse() {
             return Some(addr);
         }
-        let (resolver, answer) = (self.resolver.clone(), self.sender.clone());
+        let (resolver, answer, behind_proxy) = (self.resolver.clone(), self.sender.clone(), self.behind_proxy.clone());
         tokio::spawn(async move {
-            let addrs = look_up(&resolver, &name).await.unwrap_or_default();
+            let addrs = match behind_proxy {
+                None => look_up(&resolver, &name).await,
+                Some((udp, whereabouts)) => ask(&udp, &whereabouts, &name).await,
+            };
+            let addrs = addrs.unwrap_or_default();
             let _ = answer.send((name, addrs)); // the DHT may be over
         });
         None
@@ -92,10 +109,19 @@ impl Names {
     }
 }
 
+async fn ask(udp: &UdpPort, whereabouts: &Whereabouts, name: &str) -> Option<Vec<SocketAddr>> {
+    let (host, port) = host_port(name)?;
+    Some(vec![whereabouts.ask(udp, host, port).await?])
+}
+
+fn host_port(name: &str) -> Option<(&str, u16)> {
+    let (host, port) = name.rsplit_once(':')?;
+    Some((host, port.parse().ok()?))
+}
+
 /// The addresses of HOST:PORT.
 async fn look_up(resolver: &Resolver, name: &str) -> Option<Vec<SocketAddr>> {
-    let (host, port) = name.rsplit_once(':')?;
-    let port = port.parse().ok()?;
+    let (host, port) = host_port(name)?;
     let ips = resolver.lookup(host).await.ok()?;
     Some(ips.iter().map(|&ip| SocketAddr::new(ip, port)).collect())
 }

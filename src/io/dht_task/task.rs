@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::names::Names;
 use super::table_file::TableFile;
+use super::whereabouts::Whereabouts;
 use super::{Command, DhtConfig, DhtStatus, WELL_KNOWN};
 use crate::base::id::InfoHashV1;
 use crate::io::resolve::Resolver;
@@ -41,6 +42,7 @@ pub(super) struct DhtTask {
     status: watch::Sender<DhtStatus>,
     searches: BTreeMap<u64, Search>,
     names: Names,
+    whereabouts: Whereabouts,
     table_file: Option<TableFile>,
     role: Role,
 }
@@ -64,6 +66,8 @@ impl DhtTask {
         let families: Vec<Family> = [Family::V4, Family::V6].into_iter().filter(has).collect();
         let mut dht = Dual::new(now, &families, saved.as_deref(), &mut rng);
         dht.set_read_only(config.read_only);
+        let whereabouts = Whereabouts::default();
+        let names = Names::new(resolver, &udp, &whereabouts);
         let mut task = DhtTask {
             dht,
             datagrams: udp.dht_datagrams(),
@@ -72,7 +76,8 @@ impl DhtTask {
             commands,
             status,
             searches: BTreeMap::new(),
-            names: Names::new(resolver),
+            names,
+            whereabouts,
             table_file,
             role: Role::new(now, config.read_only),
         };
@@ -102,10 +107,16 @@ impl DhtTask {
         }
     }
 
-    fn on_datagrams(&mut self, (from, bytes): Datagram) {
-        self.dht.handle_packet(Instant::now(), from, &bytes);
+    fn on_datagrams(&mut self, first: Datagram) {
+        self.on_datagram(first);
         for _ in 0..Self::BATCH {
-            let Ok((from, bytes)) = self.datagrams.try_recv() else { return };
+            let Ok(next) = self.datagrams.try_recv() else { return };
+            self.on_datagram(next);
+        }
+    }
+
+    fn on_datagram(&mut self, (from, bytes): Datagram) {
+        if !self.whereabouts.take(from, &bytes) {
             self.dht.handle_packet(Instant::now(), from, &bytes);
         }
     }

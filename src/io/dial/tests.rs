@@ -2,7 +2,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use super::*;
@@ -29,7 +29,7 @@ fn serve(encryption: Encryption) -> (Registry, SocketAddr, mpsc::Receiver<Greete
 
 fn serve_without(encryption: Encryption, blocklist: &[u8]) -> (Registry, SocketAddr, mpsc::Receiver<Greeted>) {
     let blocklist = Arc::new(Blocklist::parse(blocklist).list);
-    let registry = listen::serve(Listeners::bind(None).unwrap(), encryption, blocklist);
+    let registry = listen::serve(Listeners::bind(&NetPath::open(), None).unwrap(), encryption, blocklist);
     let (callers, calls) = mpsc::channel(8);
     registry.register(TorrentId::from_v1(ID), callers);
     let addr = SocketAddr::from(([127, 0, 0, 1], registry.port()));
@@ -126,7 +126,7 @@ async fn what_follows_the_handshake_in_the_first_payload_is_handed_on() {
         let (_registry, addr, mut calls) = serve(Encryption::Auto);
         let payload = [&handshake(1).encode()[..], b"and more of it"].concat();
         let (first, rest) = payload.split_at(split);
-        let mut stream = PeerStream::tcp(TcpStream::connect(addr).await.unwrap()).unwrap();
+        let mut stream = PeerStream::tcp(tokio::net::TcpStream::connect(addr).await.unwrap()).unwrap();
         let ciphers = mse::initiate(&mut stream, ID, Methods::RC4, first.to_vec()).await.unwrap();
         let mut stream = stream.maybe_encrypted(ciphers);
         stream.write_all(rest).await.unwrap();
@@ -147,7 +147,7 @@ async fn who_hangs_up_on_tcp_is_tried_over_utp() {
     let (listener, theirs) = loop {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let theirs = UdpPort::open(&loopback, port).unwrap();
+        let theirs = UdpPort::open(&NetPath::open(), &loopback, port).unwrap();
         if theirs.port() == port {
             break (listener, theirs);
         }
@@ -162,7 +162,7 @@ async fn who_hangs_up_on_tcp_is_tried_over_utp() {
             greeted.stream.write_all(&handshake(2).encode()).await.unwrap();
             (greeted.way, greeted.stream)
         });
-        let ours = UdpPort::open(&loopback, 0).unwrap();
+        let ours = UdpPort::open(&NetPath::open(), &loopback, 0).unwrap();
         let dialler = Dialler { utp: Some(ours.utp()), ..dialler(encryption) };
         let greeted = dial(addr, TorrentId::from_v1(ID), handshake(1), &dialler, None).await.unwrap();
         assert!(greeted.way.utp, "{encryption:?}");

@@ -9,7 +9,6 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -17,6 +16,7 @@ use crate::base::compact::is_global;
 use crate::base::id::{InfoHashV1, PeerId, TorrentId};
 use crate::io::dial::{Encryption, Greeted};
 use crate::io::listen::{self, Listeners, Registry};
+use crate::io::net_path::NetPath;
 use crate::proto::wire::{Handshake, Reserved};
 
 /// What is known of calls from outside.
@@ -36,6 +36,7 @@ pub enum Calls {
 /// A listener that knows its own calls.
 pub(super) struct Inbound {
     registry: Registry,
+    path: NetPath,
     id: TorrentId,
     callers: mpsc::Receiver<Greeted>,
 }
@@ -45,14 +46,14 @@ impl Inbound {
 
     /// # Errors
     /// The refusal, if no port can be had.
-    pub fn listen(ports: Option<RangeInclusive<u16>>) -> std::io::Result<Inbound> {
-        let registry = listen::serve(Listeners::bind(ports)?, Encryption::Auto, Arc::default());
+    pub fn listen(path: &NetPath, ports: Option<RangeInclusive<u16>>) -> std::io::Result<Inbound> {
+        let registry = listen::serve(Listeners::bind(path, ports)?, Encryption::Auto, Arc::default());
         let mut secret = [0; 20];
         StdRng::from_rng(&mut rand::rng()).fill_bytes(&mut secret);
         let id = TorrentId::from_v1(InfoHashV1(secret));
         let (sender, callers) = mpsc::channel(4);
         registry.register(id, sender);
-        Ok(Inbound { registry, id, callers })
+        Ok(Inbound { registry, path: path.clone(), id, callers })
     }
 
     pub fn port(&self) -> u16 {
@@ -62,6 +63,7 @@ impl Inbound {
     /// Whether a call to `external` gets through, where our own address on that way is `own`.
     pub async fn probe(&mut self, own: Option<IpAddr>, external: Option<IpAddr>) -> Calls {
         match external {
+            Some(_) if self.path.is_proxied() => Calls::Blocked,
             Some(external) if Some(external) == own && is_global(external) => Calls::Direct,
             Some(external) => match timeout(Self::PATIENCE, self.comes_back(external)).await {
                 Ok(true) => Calls::Forwarded,
@@ -73,7 +75,7 @@ impl Inbound {
 
     /// Calls that address and waits for the call to arrive here.
     async fn comes_back(&mut self, at: IpAddr) -> bool {
-        let Ok(mut stream) = TcpStream::connect(SocketAddr::new(at, self.port())).await else { return false };
+        let Ok(mut stream) = self.path.connect(SocketAddr::new(at, self.port())).await else { return false };
         let hello = Handshake {
             reserved: Reserved::OURS,
             info_hash: self.id.wire(),
@@ -93,7 +95,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_that_comes_back_shows_that_the_port_is_forwarded() {
-        let mut inbound = Inbound::listen(None).unwrap();
+        let mut inbound = Inbound::listen(&NetPath::open(), None).unwrap();
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
         assert_eq!(inbound.probe(Some(OWN), Some(loopback)).await, Calls::Forwarded);
         assert_eq!(inbound.probe(Some(OWN), Some(OWN)).await, Calls::Direct);
@@ -102,7 +104,7 @@ mod tests {
 
     #[tokio::test]
     async fn somebody_else_who_answers_there_is_not_us() {
-        let mut inbound = Inbound::listen(None).unwrap();
+        let mut inbound = Inbound::listen(&NetPath::open(), None).unwrap();
         inbound.registry.unregister(inbound.id);
         assert_eq!(inbound.probe(Some(OWN), Some(Ipv4Addr::LOCALHOST.into())).await, Calls::Blocked);
     }

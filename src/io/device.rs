@@ -1,7 +1,8 @@
 //! One network interface, and what ties sockets to it.
 //!
-//! On Linux and macOS the kernel sends what leaves a tied socket by that interface or not at all; elsewhere the socket is
-//! bound to the interface's address, which those systems take for the same.
+//! Each is bound to an address of the interface, and nothing is sent from it once the interface has that no more. On
+//! Linux and macOS the kernel besides sends what leaves a tied socket by that interface or not at all; elsewhere the
+//! address has to do.
 
 use std::net::IpAddr;
 
@@ -48,8 +49,7 @@ impl Device {
         if now.name != self.name || now.index != self.index {
             return Err(PathError::NoInterface(named));
         }
-        // Another address is as good; none would have the kernel send from that of another interface.
-        let lost = |v4: bool| self.has_routable(v4) && !now.has_routable(v4);
+        let lost = |v4: bool| self.source(v4).is_some_and(|ip| !now.addrs.contains(&ip));
         match (lost(true), lost(false)) {
             (true, _) => Err(PathError::LostAddress(self.name.clone(), 4)),
             (_, true) => Err(PathError::LostAddress(self.name.clone(), 6)),
@@ -57,29 +57,16 @@ impl Device {
         }
     }
 
-    /// True if it has an address of that family.
-    pub fn has(&self, v4: bool) -> bool {
-        self.addrs.iter().any(|ip| ip.is_ipv4() == v4)
-    }
-
-    /// True if it has an address of that family that is good for more than its own link.
-    fn has_routable(&self, v4: bool) -> bool {
-        let link_local = |ip: &IpAddr| matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
-        self.addrs.iter().any(|ip| ip.is_ipv4() == v4 && !link_local(ip))
-    }
-
     pub fn is_loopback(&self) -> bool {
         self.addrs.iter().all(IpAddr::is_loopback)
     }
 
-    /// The address that sockets of that family are bound to, if it has any.
+    /// The address that sockets of that family are bound to, if it has any that is good for more than its own link.
+    /// Without one the kernel would take that of another interface once this one has lost its own.
     pub fn source(&self, v4: bool) -> Option<IpAddr> {
-        if let Some(ip) = self.ip {
-            return (ip.is_ipv4() == v4).then_some(ip);
-        }
-        let any = if v4 { IpAddr::from([0; 4]) } else { IpAddr::from([0; 16]) };
-        let own = || self.addrs.iter().copied().find(|ip| ip.is_ipv4() == v4);
-        if TIES { self.has(v4).then_some(any) } else { own() }
+        let link_local = |ip: &IpAddr| matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+        let own = || self.addrs.iter().copied().find(|ip| ip.is_ipv4() == v4 && !link_local(ip));
+        self.ip.map_or_else(own, |ip| (ip.is_ipv4() == v4).then_some(ip))
     }
 
     /// Ties a fresh socket to it.
@@ -112,19 +99,14 @@ impl Device {
         Ok(())
     }
 
-    /// Keeps an HTTP client to it.
-    pub fn fence(&self, builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    /// Keeps an HTTP client to it, one for that family alone if one is named.
+    pub fn fence(&self, builder: reqwest::ClientBuilder, v4: Option<bool>) -> reqwest::ClientBuilder {
         #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
         let builder = builder.interface(&self.name);
-        match self.ip.or_else(|| (!TIES).then(|| self.addrs.first().copied()).flatten()) {
-            Some(ip) => builder.local_address(ip),
-            None => builder,
-        }
+        let own = v4.map_or_else(|| self.source(true).or(self.source(false)), |v4| self.source(v4));
+        own.into_iter().fold(builder, |builder, ip| builder.local_address(ip))
     }
 }
-
-/// The kernel can tie a socket to an interface.
-const TIES: bool = cfg!(any(target_os = "linux", target_os = "android", target_vendor = "apple"));
 
 /// Down for good or at the moment; tunnels do not say.
 fn is_down(interface: &Interface) -> bool {

@@ -354,7 +354,7 @@ impl HttpClient {
             .connect_timeout(Duration::from_secs(15))
             .pool_max_idle_per_host(2)
             .tls_backend_preconfigured(tls);
-        let fenced = self.0.resolver.path().fence(builder).and_then(reqwest::ClientBuilder::build);
+        let fenced = self.0.resolver.path().fence(builder, family).and_then(reqwest::ClientBuilder::build);
         fenced.map_err(|error| HttpError::Unreachable(why(&error)))
     }
 

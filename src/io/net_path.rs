@@ -112,8 +112,8 @@ impl NetPath {
         let device = rules.interface.as_deref().map(Device::find).transpose()?;
         if let (Some(device), Some(only)) = (&device, rules.only) {
             let (has, number) = match only {
-                Family::V4 => (device.has(true), 4),
-                Family::V6 => (device.has(false), 6),
+                Family::V4 => (device.source(true).is_some(), 4),
+                Family::V6 => (device.source(false).is_some(), 6),
             };
             if !has {
                 return Err(PathError::NoFamily(device.name.clone(), number));
@@ -125,11 +125,13 @@ impl NetPath {
             (None, Some(_), _) | (None, None, None) => Vec::new(),
             (None, None, Some(device)) => bound_dns::system_servers(device)?,
         };
-        // An address stands for its family alone.
-        let only = rules.only.or(device.as_ref().and_then(|device| device.ip).map(|ip| match ip {
-            IpAddr::V4(_) => Family::V4,
-            IpAddr::V6(_) => Family::V6,
-        }));
+        // What the interface has no address of can't leave by it.
+        let has = |v4: bool| device.as_ref().is_none_or(|device| device.source(v4).is_some());
+        let only = rules.only.or(match (has(true), has(false)) {
+            (true, false) => Some(Family::V4),
+            (false, true) => Some(Family::V6),
+            _ => None,
+        });
         let path = NetPath::with(only, device, rules.proxy.clone(), name_servers);
         if let Some(device) = &path.0.device {
             let refused = |e: io::Error| PathError::Refused(device.name.clone(), e.to_string());
@@ -251,7 +253,7 @@ impl NetPath {
     /// A UDP socket for talking to a relay of the proxy alone.
     pub(super) fn relay_socket(&self, v4: bool) -> io::Result<Socket> {
         let socket = self.socket(v4, Type::DGRAM)?;
-        socket.bind(&SocketAddr::new(self.source(v4), 0).into())?;
+        socket.bind(&SocketAddr::new(self.source(v4)?, 0).into())?;
         Ok(socket)
     }
 
@@ -259,9 +261,8 @@ impl NetPath {
     pub(super) async fn connect_directly(&self, addr: SocketAddr) -> io::Result<TcpStream> {
         let Some(device) = &self.0.device else { return TcpStream::connect(addr).await };
         let socket = self.socket(addr.is_ipv4(), Type::STREAM)?;
-        if let Some(ip) = device.source(addr.is_ipv4()) {
-            socket.bind(&SocketAddr::new(ip, 0).into())?;
-        }
+        let own = device.source(addr.is_ipv4()).ok_or(io::ErrorKind::AddrNotAvailable)?;
+        socket.bind(&SocketAddr::new(own, 0).into())?;
         TcpSocket::from_std_stream(socket.into()).connect(addr).await
     }
 
@@ -328,13 +329,16 @@ impl NetPath {
 
     /// For the name server that the user named, proxy or not.
     pub(super) fn dns_socket(&self, v4: bool) -> io::Result<UdpSocket> {
-        UdpSocket::from_std(self.raw_udp(SocketAddr::new(self.source(v4), 0))?.into())
+        UdpSocket::from_std(self.raw_udp(SocketAddr::new(self.source(v4)?, 0))?.into())
     }
 
-    /// The address to bind sockets to that call others.
-    fn source(&self, v4: bool) -> IpAddr {
-        let any = if v4 { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { Ipv6Addr::UNSPECIFIED.into() };
-        self.0.device.as_ref().and_then(|device| device.source(v4)).unwrap_or(any)
+    /// The address to bind sockets to.
+    fn source(&self, v4: bool) -> io::Result<IpAddr> {
+        match &self.0.device {
+            Some(device) => device.source(v4).ok_or_else(|| io::ErrorKind::AddrNotAvailable.into()),
+            None if v4 => Ok(Ipv4Addr::UNSPECIFIED.into()),
+            None => Ok(Ipv6Addr::UNSPECIFIED.into()),
+        }
     }
 
     fn raw_udp(&self, addr: SocketAddr) -> io::Result<Socket> {
@@ -364,18 +368,19 @@ impl NetPath {
     }
 
     fn own_ips(&self) -> Vec<IpAddr> {
-        let own = |v4: bool| match &self.0.device {
-            Some(device) => device.source(v4),
-            None => Some(self.source(v4)),
-        };
-        [true, false].into_iter().filter_map(own).filter(|ip| self.allows(*ip)).collect()
+        [true, false].into_iter().filter_map(|v4| self.source(v4).ok()).filter(|ip| self.allows(*ip)).collect()
     }
 
-    /// Keeps an HTTP client on the path. The proxies of the environment count for nothing.
-    pub fn fence(&self, builder: reqwest::ClientBuilder) -> reqwest::Result<reqwest::ClientBuilder> {
+    /// Keeps an HTTP client on the path, one of that family if one is named. The proxies of the environment count for
+    /// nothing.
+    pub fn fence(
+        &self,
+        builder: reqwest::ClientBuilder,
+        family: Option<Family>,
+    ) -> reqwest::Result<reqwest::ClientBuilder> {
         let mut builder = builder.no_proxy();
         if let Some(device) = &self.0.device {
-            builder = device.fence(builder);
+            builder = device.fence(builder, family.or(self.0.only).map(|family| family == Family::V4));
         }
         if let Some(proxy) = &self.0.proxy {
             builder = builder.proxy(reqwest::Proxy::all(proxy.url())?);

@@ -200,7 +200,8 @@ impl Proxy {
         let status = answer.split(|&byte| byte == b' ').nth(1).and_then(|word| std::str::from_utf8(word).ok());
         match status.and_then(|word| word.parse::<u16>().ok()) {
             Some(200..=299) => Ok(()),
-            Some(407) => Err(ProxyError::Login(if self.auth.is_some() { REFUSED } else { WANTED })),
+            // Some say 401, which is a server's word; here only the proxy has one.
+            Some(401 | 407) => Err(ProxyError::Login(if self.auth.is_some() { REFUSED } else { WANTED })),
             Some(403 | 405) => Err(ProxyError::Target(io::ErrorKind::PermissionDenied)),
             Some(504) => Err(ProxyError::Target(io::ErrorKind::TimedOut)),
             Some(400..=599) => Err(ProxyError::Target(io::ErrorKind::ConnectionRefused)),

@@ -198,27 +198,30 @@ impl UdpPair {
     /// # Errors
     /// `WouldBlock` if there is no room: nothing was sent.
     pub fn try_send(&self, to: SocketAddr, segment: usize, bytes: &[u8]) -> io::Result<()> {
-        let allowed = if to.is_ipv4() { self.has_v4() } else { self.has_v6() };
         match &self.relayed {
-            Some(_) if segment < bytes.len() || !allowed => Ok(()),
-            Some((relay, _)) => self.send_relayed(relay, Target::Addr(to), bytes),
+            // One datagram a call is what `segments` allows.
+            Some(_) if segment < bytes.len() => Ok(()),
+            Some(_) => match self.wrapped(Target::Addr(to), bytes) {
+                Some((relay, datagram)) => self.send_straight(relay, datagram.len(), &datagram),
+                None => Ok(()),
+            },
             None => self.send_straight(to, segment, bytes),
         }
     }
 
-    /// Sends one datagram to a host that the proxy is to look up; without a proxy, nothing.
-    pub fn send_by_name(&self, host: &str, port: u16, bytes: &[u8]) {
-        if let Some((relay, _)) = &self.relayed {
-            // No room is as if it were lost on its way.
-            let _ = self.send_relayed(relay, Target::Name(host, port), bytes);
-        }
-    }
-
-    fn send_relayed(&self, relay: &UdpRelay, target: Target<'_>, bytes: &[u8]) -> io::Result<()> {
-        let Some(place) = relay.place() else { return Ok(()) };
+    /// The relay, and what it is to be sent for this to arrive; `None` without a relay, or for a family that is switched
+    /// off.
+    fn wrapped(&self, target: Target<'_>, bytes: &[u8]) -> Option<(SocketAddr, Vec<u8>)> {
+        let (relay, _) = self.relayed.as_ref()?;
+        let allowed = match target {
+            Target::Addr(to) if to.is_ipv4() => self.has_v4(),
+            Target::Addr(_) => self.has_v6(),
+            Target::Name(..) => true,
+        };
+        let place = relay.place().filter(|_| allowed)?;
         let mut datagram = Vec::with_capacity(bytes.len() + 22);
         wrap(target, bytes, &mut datagram);
-        self.send_straight(place, datagram.len(), &datagram)
+        Some((place, datagram))
     }
 
     fn send_straight(&self, to: SocketAddr, segment: usize, bytes: &[u8]) -> io::Result<()> {
@@ -236,6 +239,24 @@ impl UdpPair {
 
     /// Sends one datagram at once or not at all.
     pub fn send(&self, to: SocketAddr, bytes: &[u8]) {
+        match &self.relayed {
+            Some(_) => self.send_now_wrapped(Target::Addr(to), bytes),
+            None => self.send_now(to, bytes),
+        }
+    }
+
+    /// The same to a host that the proxy is to look up; without a proxy, nothing.
+    pub fn send_by_name(&self, host: &str, port: u16, bytes: &[u8]) {
+        self.send_now_wrapped(Target::Name(host, port), bytes);
+    }
+
+    fn send_now_wrapped(&self, target: Target<'_>, bytes: &[u8]) {
+        if let Some((relay, datagram)) = self.wrapped(target, bytes) {
+            self.send_now(relay, &datagram);
+        }
+    }
+
+    fn send_now(&self, to: SocketAddr, bytes: &[u8]) {
         let Some(Half { socket, .. }) = self.half(to) else { return };
         // Not through the runtime: it takes a fresh socket for blocked until it has first waited for it.
         if let Err(error) = socket2::SockRef::from(socket).send_to(bytes, &to.into()) {

@@ -214,7 +214,7 @@ mod tests {
 
     #[tokio::test]
     async fn whom_the_user_forbids_is_neither_heard_nor_told_anything() {
-        let port = UdpPort::open(&[[127, 0, 0, 1].into()], 0).unwrap();
+        let port = UdpPort::open(&NetPath::open(), &[[127, 0, 0, 1].into()], 0).unwrap();
         port.set_blocklist(Arc::new(Blocklist::parse(b"127.0.0.2").list));
         let mut heard = port.dht_datagrams();
         let ours = SocketAddr::from(([127, 0, 0, 1], port.port()));

@@ -31,7 +31,9 @@ fn assert_near(bytes: u64, expected: u64, percent: f64, what: &str) {
 /// So many quick seeders, and so many who want it all.
 fn world(seed: u64, total: u64, seeders: usize, leechers: usize, weather: Weather) -> (World, Vec<usize>) {
     let mut world = World::new(seed, 256 * 1024, total, weather);
-    (0..seeders).for_each(|_| drop(world.add(Setup::seeder().up(2_000_000))));
+    for _ in 0..seeders {
+        world.add(Setup::seeder().up(2_000_000));
+    }
     let ids = (0..leechers).map(|_| world.add(Setup::leecher())).collect();
     (world, ids)
 }
@@ -143,7 +145,9 @@ fn a_limit_out_of_reach_costs_no_time() {
 #[test]
 fn limits_change_while_it_runs() {
     let mut world = World::new(12, 256 * 1024, 50_000_000, Weather::fair());
-    (0..10).for_each(|_| drop(world.add(Setup::seeder().up(250_000))));
+    for _ in 0..10 {
+        world.add(Setup::seeder().up(250_000));
+    }
     let ids = [world.add(Setup::leecher())];
     for (limit, least, most) in [
         (Limit::bytes(1_000_000), 9_700_000, 10_300_000),

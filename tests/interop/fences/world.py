@@ -39,7 +39,9 @@ def eye(interface):
         elif kind == 0x0800:
             start = 14 + (frame[14] & 15) * 4
             port = struct.unpack("!H", frame[start + 2:start + 4])[0] if frame[23] in (6, 17) else 0
-            say({6: "tcp", 17: "udp"}.get(frame[23], frame[23]), socket.inet_ntoa(frame[30:34]), port)
+            bare_reset = frame[23] == 6 and frame[start + 13] & 4 and len(frame) - start <= 60
+            say({6: "tcp", 17: "udp"}.get(frame[23], frame[23]), socket.inet_ntoa(frame[30:34]), port,
+                *["reset"][:bool(bare_reset)])
         else:
             say(f"ethertype {kind:#06x}")
 

@@ -102,12 +102,14 @@ impl Leases {
 
 /// How many bytes to grant to a peer that could take `hungry` more and delivers `rate` bytes a second (0: not known).
 ///
-/// A fast peer gets at least half a second's worth, up to [`LEASE_LEN`], so that it asks seldom. Near the end nobody
-/// gets more than its `share` of what is left, so that all finish together. Always whole blocks, at least one.
+/// A fast peer gets at least half a second's worth, up to [`LEASE_LEN`], so that it asks seldom, and in steps of about
+/// that: runs of few lengths come of it, whose buffers are used again and again. Near the end nobody gets more than its
+/// `share` of what is left, so that all finish together. Always whole blocks, at least one.
 pub fn grant_len(hungry: u32, rate: u64, share: u64) -> u64 {
     let quantum = (rate / 2).min(LEASE_LEN);
     let block = u64::from(BLOCK_LEN);
-    u64::from(hungry).max(quantum).min(share).div_ceil(block).max(1) * block
+    let step = (quantum / block).checked_ilog2().map_or(block, |log| block << log);
+    u64::from(hungry).max(quantum).next_multiple_of(step).min(share).div_ceil(block).max(1) * block
 }
 
 #[cfg(test)]
@@ -121,6 +123,8 @@ mod tests {
         assert_eq!(grant_len(100_000, 0, u64::MAX), 7 * BLOCK, "what it asked for, in blocks");
         assert_eq!(grant_len(1, 4 << 20, u64::MAX), LEASE_LEN, "a fast peer seldom asks");
         assert_eq!(grant_len(8 << 20, 100 << 20, u64::MAX), 8 << 20);
+        assert_eq!(grant_len((1 << 20) + 1, 100 << 20, u64::MAX), 2 << 20, "in steps of a lease");
+        assert_eq!(grant_len(9 * BLOCK_LEN, 10 * BLOCK, u64::MAX), 12 * BLOCK, "half a second is 5 blocks: steps of 4");
         assert_eq!(grant_len(1, 3000, u64::MAX), BLOCK, "a slow peer gets one block");
         assert_eq!(grant_len(8 << 20, 0, 3 * BLOCK), 3 * BLOCK, "16 blocks for 6 peers are 3 each");
         assert_eq!(grant_len(8 << 20, 0, 0), BLOCK);

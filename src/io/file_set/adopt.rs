@@ -111,7 +111,7 @@ impl FileSet {
         let Slot { place, selected, stamp, .. } = state.slots[index].clone();
         if self.writable && place == Place::Part {
             let named = self.spot(index, false)?;
-            named.part()?.rename(&named, self.overwrite)?;
+            named.part().rename(&named, self.overwrite)?;
             state.slots[index].place = Place::Named;
             state.dirty.note_name(index);
         }

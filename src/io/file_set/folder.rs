@@ -7,6 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt};
 use cap_std::fs::{Dir, Metadata, OpenOptions};
@@ -17,13 +18,13 @@ use super::sys;
 /// The output folder, held open.
 #[derive(Debug)]
 pub(super) struct Folder {
-    dir: Dir,
+    dir: Arc<Dir>,
     path: PathBuf,
 }
 
 /// A folder below the output folder (or itself), with the name of what is to be done in it.
 pub(super) struct Spot {
-    dir: Dir,
+    dir: Arc<Dir>,
     name: OsString,
     /// For messages.
     path: PathBuf,
@@ -44,7 +45,7 @@ impl Folder {
             _ => FileError::io("open the folder", path, e),
         })?;
         let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        Ok(Folder { dir, path })
+        Ok(Folder { dir: Arc::new(dir), path })
     }
 
     /// The folder's own path, without links.
@@ -60,7 +61,7 @@ impl Folder {
         if !relative.components().all(|part| matches!(part, Component::Normal(_))) {
             return Err(FileError::io("use", self.path.join(relative), io::ErrorKind::InvalidInput.into()));
         }
-        let mut dir = self.dir.try_clone().map_err(|e| FileError::io("open the folder", &self.path, e))?;
+        let mut dir = self.dir.clone();
         let mut path = self.path.clone();
         let mut parts = relative.iter().peekable();
         while let Some(name) = parts.next() {
@@ -68,7 +69,7 @@ impl Folder {
             if parts.peek().is_none() {
                 return Ok(Some(Spot { dir, name: name.to_owned(), path }));
             }
-            dir = match dir.open_dir_nofollow(name) {
+            dir = Arc::new(match dir.open_dir_nofollow(name) {
                 Ok(next) => next,
                 Err(e) if e.kind() == io::ErrorKind::NotFound && make => {
                     match dir.create_dir(name) {
@@ -81,7 +82,7 @@ impl Folder {
                 }
                 Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
                 Err(e) => return Err(in_the_way(&dir, name, &path, e)),
-            };
+            });
         }
         Err(FileError::io("use", &self.path, io::ErrorKind::InvalidInput.into()))
     }
@@ -98,9 +99,8 @@ impl Spot {
     }
 
     /// The spot beside this one that carries `.part`.
-    pub fn part(&self) -> Result<Spot, FileError> {
-        let dir = self.dir.try_clone().map_err(|e| FileError::io("open the folder of", &self.path, e))?;
-        Ok(Spot { dir, name: with_part(&self.name), path: part_path(&self.path) })
+    pub fn part(&self) -> Spot {
+        Spot { dir: self.dir.clone(), name: with_part(&self.name), path: part_path(&self.path) }
     }
 
     /// What stands here; `None` if nothing.

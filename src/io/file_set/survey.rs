@@ -55,7 +55,7 @@ struct Found {
 
 fn look_at(folder: &Folder, path: &Path) -> Result<Option<Found>, FileError> {
     let Some(spot) = folder.spot(path, false)? else { return Ok(None) };
-    let (named, part) = (spot.look()?, spot.part()?.look()?);
+    let (named, part) = (spot.look()?, spot.part().look()?);
     let twin = named.is_some() && part.is_some();
     let place = if part.is_some() { Place::Part } else { Place::Named };
     Ok(part.or(named).map(|meta| Found {
@@ -116,6 +116,6 @@ impl FileSet {
     /// The spot where file `index` stands now.
     pub(super) fn spot_now(&self, index: usize, place: Place) -> Result<Spot, FileError> {
         let spot = self.spot(index, false)?;
-        if place == Place::Part { spot.part() } else { Ok(spot) }
+        Ok(if place == Place::Part { spot.part() } else { spot })
     }
 }

@@ -174,7 +174,7 @@ impl FileSet {
     /// Makes file `index` with the room that [`Allocate`] says, and moves into it what the edge file holds of it.
     pub(super) fn make(&self, state: &mut State, index: usize) -> Result<(), FileError> {
         let spot = self.spot(index, true)?;
-        let (spot, place) = if self.part { (spot.part()?, Place::Part) } else { (spot, Place::Named) };
+        let (spot, place) = if self.part { (spot.part(), Place::Part) } else { (spot, Place::Named) };
         let file = spot.create()?;
         let span = self.layout.files()[index];
         match self.allocate {
@@ -220,7 +220,7 @@ impl FileSet {
     /// Gives an unfinished file that stands under its final name its `.part` name.
     fn unname(&self, state: &mut State, index: usize) -> Result<(), FileError> {
         let named = self.spot(index, false)?;
-        named.rename(&named.part()?, false)?;
+        named.rename(&named.part(), false)?;
         state.handles.close(index);
         state.slots[index].place = Place::Part;
         state.dirty.note_name(index);

@@ -63,6 +63,21 @@ fn small_pieces_are_leased_in_stretches_that_lie_together() {
 }
 
 #[test]
+fn whatever_a_fast_peer_is_hungry_for_its_buffers_are_used_again() {
+    let mut world = World::started(6, 64 * BLOCK, 64 * 64 * u64::from(BLOCK), 64 << 20);
+    let seed = world.peer(Bitfield::full(64), 64 * BLOCK, 100 << 20);
+    let mut rounds = 0;
+    while world.verified.len() < 56 {
+        rounds += 1;
+        world.peers.get_mut(&seed).unwrap().window = (40 + rounds * 7 % 60) * BLOCK;
+        world.deliver(seed);
+        world.disk_works();
+    }
+    let allocated = world.torrent.pieces.as_ref().unwrap().staging.pool().allocated();
+    assert!(allocated <= 8, "{allocated} buffers were made for 56 pieces");
+}
+
+#[test]
 fn the_rarest_pieces_are_fetched_first() {
     let mut world = World::started(5, BLOCK * 64, 64 * 64 * u64::from(BLOCK), 64 << 20);
     // Three peers that lack the last eight pieces and say nothing more.

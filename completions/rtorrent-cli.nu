@@ -31,7 +31,7 @@ module completions {
   # What is kept between runs
   export extern rtorrent-cli [
     --dir(-d): directory      # Where downloads go; made if missing
-    --output(-o): string      # Another name for the single file or the top folder
+    --output(-o): string      # Another name for the file or top folder; - writes one file to standard output
     --check: string@"nu-complete rtorrent-cli check" # What of the files on disk is believed: quick (intact resume data, else hashes), full (hashes alone), none
     --overwrite               # Replace a file of something else that is in the way
     --no-part                 # Unfinished files have their final names at once
@@ -131,7 +131,7 @@ module completions {
   # Download, verify, exit (the default command)
   export extern "rtorrent-cli get" [
     --dir(-d): directory      # Where downloads go; made if missing
-    --output(-o): string      # Another name for the single file or the top folder
+    --output(-o): string      # Another name for the file or top folder; - writes one file to standard output
     --check: string@"nu-complete rtorrent-cli get check" # What of the files on disk is believed: quick (intact resume data, else hashes), full (hashes alone), none
     --overwrite               # Replace a file of something else that is in the way
     --no-part                 # Unfinished files have their final names at once
@@ -398,6 +398,72 @@ module completions {
     --help(-h)                # Print help
     source: path              # The .torrent: a file, its URL, or `-` for standard input
     path?: path               # The folder that `get -d` would have had, or the file or top folder itself
+  ]
+
+  def "nu-complete rtorrent-cli stream port_map" [] {
+    [ "y" "yes" "t" "true" "on" "1" "n" "no" "f" "false" "off" "0" ]
+  }
+
+  def "nu-complete rtorrent-cli stream transport" [] {
+    [ "auto" "tcp" "utp" ]
+  }
+
+  def "nu-complete rtorrent-cli stream encryption" [] {
+    [ "auto" "require" "off" ]
+  }
+
+  def "nu-complete rtorrent-cli stream progress" [] {
+    [ "auto" "bar" "plain" "none" ]
+  }
+
+  def "nu-complete rtorrent-cli stream color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Play while it downloads: an HTTP server for players
+  export extern "rtorrent-cli stream" [
+    --player: string          # Run this (split into words, no shell) with the URL as its last word, or in the place of {}; end when it ends
+    --http-port: string       # Serve players here [default: any free port]
+    --http-bind: string       # Let players on other machines in: the address to listen on, 0.0.0.0 or :: for all
+    --dir(-d): directory      # Where downloads go; made if missing
+    --output(-o): string      # Another name for the single file or the top folder
+    --overwrite               # Replace a file of something else that is in the way
+    --select(-s): string      # Only these: numbers (1-5,8), globs ('**/*.mkv'), ext:mkv,srt, size>100M, re:..., folder/
+    --exclude(-x): string     # All but these
+    --no-upload               # Serve no other peers
+    --metadata-timeout: string # Give up if a magnet's metadata is not here in time
+    --stall-timeout: string   # Give up if nothing comes for so long
+    --max-time(-m): string    # Stop the run after so long, state saved
+    --port(-p): string        # Listen here [default: any free port]
+    --peer: string            # Call this peer too
+    --tracker: string         # Announce to this tracker too
+    --no-trackers             # Ignore the source's own trackers
+    --header(-H): string      # Send this header when a .torrent is fetched from its URL
+    --user-agent: string      # What HTTP servers and peers are told to be the client
+    --max-peers: string       # Connections an item, at most
+    --memory: string          # Buffers of the whole run, at most
+    --no-dht                  # Do not use the DHT
+    --dht-bootstrap: string   # Enter the DHT here
+    --no-pex                  # Do not exchange peers with peers
+    --port-map: string@"nu-complete rtorrent-cli stream port_map" # Have the router forward our port, by UPnP, NAT-PMP or PCP: yes, no [default: yes for seed, no for others]
+    --no-lsd                  # Do not look for peers on the local network
+    --web-seed: string        # Fetch from this web server too (BEP 19)
+    --allow-private           # Let torrents name web seeds and trackers on the local network
+    --no-web-seeds            # Do not fetch from the web seeds that a torrent names
+    --transport: string@"nu-complete rtorrent-cli stream transport" # Reach peers over: auto (TCP and uTP, whichever connects first), tcp, utp
+    --encryption: string@"nu-complete rtorrent-cli stream encryption" # Encrypt connections to peers: auto (with those that want it), require (all), off
+    --json                    # One JSON object a line on standard output
+    --progress: string@"nu-complete rtorrent-cli stream progress" # Progress on standard error: auto, bar, plain, none
+    --quiet(-q)               # Show errors alone
+    --verbose(-v)             # Say more: causes of errors, then what the engine does (-vv, -vvv)
+    --log: path               # Write a log to this file (with -v more of it)
+    --color: string@"nu-complete rtorrent-cli stream color" # Colours: auto, always, never
+    --state-dir: directory    # Where resume data is kept, or none [default: the platform's state folder]
+    --config: path            # Read this configuration file, or none [default: the platform's, see `config path`]
+    --profile: string         # Use the configuration's [profile.NAME]
+    --help(-h)                # Print help
+    source: path              # Magnet link, .torrent file, its URL, `-` for standard input, or info hash
+    file?: string             # Only this file, named as for --select
   ]
 
   def "nu-complete rtorrent-cli doctor progress" [] {

@@ -36,6 +36,7 @@ fn every_event_of_real_runs_is_in_the_schema_and_every_kind_of_event_happens() {
         scene.get(&["--json", "--seed-ratio", "0", "-d", "out", "tree.torrent"]),
         scene.get(&["--json", "--nothing-such"]),
         scene.run(&["seed", "--json", "--no-dht", "--no-lsd", "--seed-time", "1s", "tree.torrent", "shared"]),
+        scene.run(&["stream", "--json", "--no-dht", "--no-lsd", "--player", "true", "-d", "out", "tree.torrent"]),
         scene.run(&["verify", "--json", "tree.torrent", "shared"]),
         scene.run(&["ls", "--json"]),
         scene.run(&["create", "--json", "-n", "shared/tree"]),

@@ -24,6 +24,11 @@ impl Run {
         u64::MAX >> (64 - self.count)
     }
 
+    /// True if both hold some block.
+    pub fn overlaps(&self, other: Run) -> bool {
+        self.piece == other.piece && self.first < other.first + other.count && other.first < self.first + self.count
+    }
+
     /// Where the run starts in its piece, in bytes.
     pub fn begin(&self) -> u32 {
         self.first * BLOCK_LEN

@@ -110,6 +110,8 @@ impl From<FailureKind> for Exit {
         match kind {
             FailureKind::Other => Exit::Other,
             FailureKind::NothingSelected => Exit::NotFound,
+            FailureKind::SeveralSelected => Exit::Usage,
+            FailureKind::ReaderGone => Exit::ReaderGone,
             FailureKind::Stalled => Exit::Stalled,
             FailureKind::Network => Exit::Network,
             FailureKind::Stopped => Exit::Unfinished,
@@ -152,6 +154,7 @@ pub const TABLE: &[(&str, &str)] = &[
     ("27", "a bad magnet link or info hash"),
     ("32", "verification failed"),
     ("129, 130, 143", "ended by SIGHUP, SIGINT, SIGTERM; state saved"),
+    ("141", "whoever read standard output went away"),
 ];
 
 #[cfg(test)]

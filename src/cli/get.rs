@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Instant;
 
+use clap::ArgMatches;
+
 use super::archive::Archive;
 use super::args::GetArgs;
 use super::display::Display;
@@ -14,16 +16,17 @@ use super::run::{self, Job, Options, Pending};
 use super::signals::Signals;
 use super::source::{self, Given};
 use super::sources::{self, Kept, Source};
-use super::{look, pick, runtime, settings};
+use super::{look, passing, pick, runtime, settings};
 use crate::base::selection::{Selection, SelectionError};
 use crate::engine::{Goal, Item, ItemSource, Order};
 
-/// Does the command; `line` is what was typed, `item_args` makes the flags of one item.
-pub fn run(args: &GetArgs, item_args: &ItemArgs, line: Vec<String>) -> Exit {
+/// Does the command; `typed` and `line` are what was typed, `item_args` makes the flags of one item.
+pub fn run(args: &GetArgs, item_args: &ItemArgs, typed: &ArgMatches, line: Vec<String>) -> Exit {
     let started = Instant::now();
     let mut display = Display::new(&args.output);
     let finished = settings::start_logging(&args.output, &display)
         .and_then(|()| check_flags(args))
+        .and_then(|()| if passing::asked(args) { passing::check(args, typed) } else { Ok(()) })
         .and_then(|()| work(args, item_args, line, &mut display, started));
     display.clear();
     finished.unwrap_or_else(|problem| {
@@ -50,7 +53,8 @@ fn work(
         pick::possible()?;
     }
     let archive = args.batch.archive.as_deref().map(Archive::open).transpose()?;
-    let jobs = sources.into_iter().map(|source| job(source, looks)).collect();
+    let passes = passing::asked(args);
+    let jobs = sources.into_iter().map(|source| job(source, looks, passes)).collect();
     runtime::block_on(async {
         let mut signals = Signals::listen()?;
         let mut engine = settings::engine(&args.network, &args.state)?;
@@ -60,7 +64,8 @@ fn work(
         let options = Options {
             jobs: args.batch.jobs as usize,
             stop_at: args.limits.max_time.0.and_then(|limit| started.checked_add(limit)),
-            line: if args.batch.resume || !reads_standard_input(args) { line } else { Vec::new() },
+            line: if !passes && (args.batch.resume || !reads_standard_input(args)) { line } else { Vec::new() },
+            keeps: !passes,
             fail_fast: args.batch.fail_fast,
             interactive: args.look.interactive,
             sum_up: !looks,
@@ -92,7 +97,6 @@ fn check_flags(args: &GetArgs) -> Result<(), Problem> {
     let many = args.sources.len() > 1 || args.batch.input_file.is_some() || args.batch.resume;
     match args.target.name.as_deref() {
         _ if standard_input > 1 => return usage("standard input (-) can be read once; name it once"),
-        Some("-") => return usage("-o -: this version does not write to standard output; leave it out or give a name"),
         Some(_) if many => return usage("-o names one download, but there are several sources"),
         _ => {}
     }
@@ -104,20 +108,25 @@ fn check_flags(args: &GetArgs) -> Result<(), Problem> {
 
 /// What is wrong with the flags of an item.
 fn check_item(args: &GetArgs) -> Result<(), Problem> {
-    let usage = |message: &str| Err(Problem::new(Exit::Usage, message));
-    match args.target.name.as_deref() {
-        Some(name) if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']) => {
-            return usage("-o is the name of a file or folder; the folder it goes to is -d");
-        }
-        #[cfg(windows)]
-        Some(name) if name.contains('\\') => return usage("-o is a name; the folder it goes to is -d"),
-        _ => {}
-    }
+    check_name(args.target.name.as_deref())?;
     check_dir(&args.target.dir)
 }
 
+/// A name that can stand for the single file or the top folder.
+pub fn check_name(name: Option<&str>) -> Result<(), Problem> {
+    let usage = |message: &str| Err(Problem::new(Exit::Usage, message));
+    match name {
+        Some(name) if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']) => {
+            usage("-o is the name of a file or folder; the folder it goes to is -d")
+        }
+        #[cfg(windows)]
+        Some(name) if name.contains('\\') => usage("-o is a name; the folder it goes to is -d"),
+        _ => Ok(()),
+    }
+}
+
 /// A folder, or nothing where one can be made.
-fn check_dir(dir: &Path) -> Result<(), Problem> {
+pub fn check_dir(dir: &Path) -> Result<(), Problem> {
     match std::fs::metadata(dir) {
         Ok(found) if !found.is_dir() => {
             Err(Problem::new(Exit::Occupied, format!("-d {}: a file is there, not a folder", dir.display())))
@@ -126,12 +135,14 @@ fn check_dir(dir: &Path) -> Result<(), Problem> {
     }
 }
 
-/// A source on its way to the engine; with `looks` no farther than its metadata.
-fn job(source: Source, looks: bool) -> Job {
+/// A source on its way to the engine; with `looks` no farther than its metadata. `passes`: its bytes go to standard
+/// output.
+fn job(source: Source, looks: bool, passes: bool) -> Job {
     let Source { key, text, entry, given, args, kept } = source;
     let make = move |given: Given, args: &GetArgs| -> Result<Item, Problem> {
         let source = given.into_item_source().ok_or_else(|| Problem::new(Exit::Network, "a URL led to a URL"))?;
-        item(args, source, kept, looks)
+        let item = item(args, source, kept, looks)?;
+        if passes { Ok(passing::on(item)) } else { passing::refuse_item(args).map(|()| item) }
     };
     let pending = match (given, args) {
         (Err(problem), _) | (_, Err(problem)) => Pending::Wrong(problem),
@@ -183,7 +194,8 @@ fn item(args: &GetArgs, source: ItemSource, kept: Option<Kept>, looks: bool) -> 
     })
 }
 
-fn nothing_selected(source: &ItemSource, error: SelectionError) -> Problem {
+/// The error of a selection that leaves nothing of the torrent.
+pub fn nothing_selected(source: &ItemSource, error: SelectionError) -> Problem {
     let exit = match error {
         SelectionError::NothingMatches(_) => Exit::NotFound,
         _ => Exit::Usage,

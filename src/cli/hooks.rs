@@ -22,6 +22,13 @@ use super::text::{clip, escape};
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Words(Vec<String>);
 
+impl Words {
+    /// The program and its arguments.
+    pub fn split(&self) -> (&str, &[String]) {
+        self.0.split_first().map_or(("", &[]), |(program, arguments)| (program, arguments))
+    }
+}
+
 impl FromStr for Words {
     type Err = String;
 

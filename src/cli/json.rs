@@ -122,6 +122,12 @@ pub fn complete(key: ItemKey, path: &std::path::Path) -> Value {
     event("complete", Some(key), json!({ "path": path.to_string_lossy() }))
 }
 
+/// Where players find it: what to give them, and each file by its index.
+pub fn stream(key: ItemKey, url: &str, files: &[(usize, String)]) -> Value {
+    let files: Vec<Value> = files.iter().map(|(index, url)| json!({ "index": index, "url": url })).collect();
+    event("stream", Some(key), json!({ "url": url, "files": files }))
+}
+
 /// An item that is left out: `same` (another item is the same torrent) or `archive`.
 pub fn skipped(key: ItemKey, source: &str, reason: &str) -> Value {
     event("skipped", Some(key), json!({ "source": source, "reason": reason }))

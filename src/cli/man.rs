@@ -124,6 +124,8 @@ const JSON: &[&str] = &[
     "complete: \"path\"; all that was selected is complete.",
     "created: what create made: \"name\", \"path\", the hashes, \"magnet\", \"piece_length\", \"pieces\", \"total_size\", \
      \"private\", \"files\"; with --dry-run without hash and link.",
+    "stream: \"url\" (what a player is to be given), \"files\" (\"index\", \"url\"); of the command stream, once players \
+     can come.",
     "error: \"source\", \"code\" (the exit status that belongs to it), \"kind\" (a word for it), \"message\".",
     "summary: \"items\", \"complete\", \"failed\", \"unfinished\", \"skipped\", \"downloaded\", \"uploaded\", \"seconds\", \
      \"exit\"; the last line.",
@@ -173,6 +175,7 @@ fn examples_of(command: &str) -> &'static str {
         "verify" => examples::VERIFY,
         "create" => examples::CREATE,
         "seed" => examples::SEED,
+        "stream" => examples::STREAM,
         "doctor" => examples::DOCTOR,
         "ls" => examples::LS,
         "rm" => examples::RM,

@@ -25,6 +25,7 @@ mod kept;
 mod look;
 pub mod man;
 mod paint;
+mod passing;
 mod pick;
 mod place;
 mod plain;
@@ -39,6 +40,7 @@ mod size_time;
 mod source;
 mod sources;
 mod status;
+mod stream;
 mod strip;
 mod text;
 mod values;
@@ -82,7 +84,7 @@ pub fn execute(arguments: Vec<OsString>) -> u8 {
     match read {
         Ok((Command::Get(get), matches)) => match (command.find_subcommand("get"), matches.subcommand()) {
             (Some(command), Some((_, matches))) => {
-                get::run(&get, &ItemArgs::new(command.clone(), matches), line).code()
+                get::run(&get, &ItemArgs::new(command.clone(), matches), matches, line).code()
             }
             _ => Exit::Other.code(),
         },
@@ -98,7 +100,7 @@ fn configured(place: &Where, arguments: &[OsString]) -> Result<clap::Command, Pr
     let name = arguments.get(1).and_then(|name| name.to_str()).unwrap_or_default();
     let asks = arguments.iter().any(|argument| argument == "-h" || argument == "--help");
     match name {
-        "get" | "info" | "verify" | "create" | "seed" | "doctor" | "ls" | "rm" if !asks => {
+        "get" | "info" | "verify" | "create" | "seed" | "stream" | "doctor" | "ls" | "rm" if !asks => {
             Ok(Config::load(place, &command)?.apply(command))
         }
         _ => Ok(command),
@@ -126,6 +128,7 @@ fn run(command: Command, place: &Where, line: Vec<String>) -> Exit {
         Command::Verify(args) => verify::run(&args),
         Command::Create(args) => create::run(&args),
         Command::Seed(args) => seed::run(&args, line),
+        Command::Stream(args) => stream::run(&args, line),
         Command::Doctor(args) => doctor::run(&args),
         Command::Ls(args) => kept::list(&args),
         Command::Rm(args) => kept::remove(&args),

@@ -211,8 +211,8 @@ fn read_hash(text: &str) -> Result<Given, Problem> {
 fn not_found(text: &str) -> Problem {
     let problem = Problem::new(Exit::NotFound, format!("no such file: {}", shown(text)));
     match text {
-        "create" | "stream" => problem.hint(format!("this version has no command `{text}`")),
-        "info" | "verify" | "seed" | "get" | "doctor" | "ls" | "rm" | "config" | "schema" => {
+        "create" => problem.hint(format!("this version has no command `{text}`")),
+        "info" | "verify" | "seed" | "stream" | "get" | "doctor" | "ls" | "rm" | "config" | "schema" => {
             problem.hint("the command stands before all flags")
         }
         _ if text.starts_with("xt=") || text.starts_with("?xt=") => problem.hint("a magnet link begins with magnet:?"),

@@ -10,10 +10,11 @@ use tokio::sync::{mpsc, watch};
 
 use super::context::SharedContext;
 use super::goals::Goals;
-use super::item::{Event, Failure, FailureKind, Goal, Item, ItemKey, ItemSource, Progress, Stage};
+use super::item::{Event, Failure, FailureKind, Goal, Item, ItemKey, ItemSource, Progress, Sink, Stage};
 use super::links::Links;
 use super::order;
-use super::prepare::{Opened, Preparation, Prepared};
+use super::playback::{Playback, Readers};
+use super::prepare::{Opened, Preparation, Prepared, Store};
 use super::progress::Gauge;
 use super::saver::Saver;
 use super::torrent_task::{Control, Inbox, Outlets, Phase, TorrentTask};
@@ -34,14 +35,20 @@ const REPORTS: usize = 1024;
 /// Callers that may wait for it.
 const CALLERS: usize = 32;
 
+/// What of an item can be looked at while it runs.
+pub(super) struct Seen {
+    pub progress: watch::Receiver<Progress>,
+    pub playback: watch::Receiver<Option<Playback>>,
+}
+
 impl TorrentTask {
     pub(super) fn new(
         context: SharedContext,
         key: ItemKey,
         item: Item,
         events: mpsc::UnboundedSender<(ItemKey, Event)>,
-        controls: mpsc::UnboundedReceiver<Control>,
-    ) -> (TorrentTask, Inbox, watch::Receiver<Progress>) {
+        (control, controls): (mpsc::WeakUnboundedSender<Control>, mpsc::UnboundedReceiver<Control>),
+    ) -> (TorrentTask, Inbox, Seen) {
         let (reports, reports_in) = mpsc::channel(REPORTS);
         let (callers, callers_in) = mpsc::channel(CALLERS);
         let (addresses, addresses_in) = mpsc::unbounded_channel();
@@ -64,9 +71,12 @@ impl TorrentTask {
         config.only = path.only();
         config.listen_port = (!path.is_proxied()).then(|| context.registry.port());
         config.blocklist = context.settings.blocklist.clone();
+        config.transient = item.sink == Sink::StandardOutput;
         let torrent = Torrent::new(config, Instant::now(), StdRng::from_rng(&mut rand::rng()));
+        let (playback, verified) = (watch::channel(None).0, watch::channel(()).0);
         let (gauge, progress) = Gauge::new(Progress { name, ..Progress::default() });
         let path_end = context.settings.path.broken();
+        let seen = Seen { progress, playback: playback.subscribe() };
         let task = TorrentTask {
             saver: Saver::new(context.settings.state_dir.clone(), saved),
             context,
@@ -75,9 +85,23 @@ impl TorrentTask {
             id,
             torrent,
             links: Links::default(),
-            out: Outlets { reports, callers, addresses, trackers, disk, prepared, blocks, totals, events },
+            out: Outlets {
+                reports,
+                callers,
+                addresses,
+                trackers,
+                disk,
+                prepared,
+                blocks,
+                totals,
+                playback,
+                verified,
+                control,
+                events,
+            },
             gauge,
             goals: Goals::default(),
+            readers: Readers::default(),
             phase: Phase::Running,
             opened: None,
             disk: None,
@@ -110,7 +134,7 @@ impl TorrentTask {
             saved: saved_in,
             running,
         };
-        (task, inbox, progress)
+        (task, inbox, seen)
     }
 
     /// First of all: is the metadata here, and what is on disk?
@@ -196,7 +220,9 @@ impl TorrentTask {
             self.enter(Stage::Queued);
         } else if more {
             self.count_in(true);
-            self.enter(Stage::Checking);
+            if self.keeps() {
+                self.enter(Stage::Checking);
+            }
         } else {
             self.prepare(Some(info));
         }
@@ -224,10 +250,21 @@ impl TorrentTask {
     /// The files are open: the torrent begins with pieces.
     fn on_opened(&mut self, opened: Box<Opened>) {
         let now = Instant::now();
-        let Opened { info, files, log, verified, spilled, want, .. } = &*opened;
+        let Opened { info, store, log, verified, spilled, want, .. } = &*opened;
         self.left_at_start = missing(info, verified);
-        let disk = self.context.disk.torrent(files.clone(), self.out.disk.clone());
-        self.out.blocks.send_replace(Some(disk.clone()));
+        let disk = match store {
+            Store::Files(files) => {
+                let disk = self.context.disk.torrent(files.clone(), self.out.disk.clone());
+                self.out.blocks.send_replace(Some(disk.clone()));
+                disk
+            }
+            Store::StandardOutput { file } => {
+                match self.context.disk.standard_output(&info.layout, *file, self.out.disk.clone()) {
+                    Ok(disk) => disk,
+                    Err(e) => return self.fail(FailureKind::FileIo, format!("can't write to standard output: {e}")),
+                }
+            }
+        };
         self.disk = Some(disk);
         self.torrent.on_command(
             now,
@@ -241,16 +278,27 @@ impl TorrentTask {
                 spilled: spilled.clone(),
             }),
         );
-        let urgent = order::urgencies(&info.layout, &files.selected(), self.item.order);
-        if !urgent.is_empty() {
-            self.torrent.on_command(now, Command::Urge(urgent));
+        if let Some(files) = opened.files() {
+            let urgent = order::urgencies(&info.layout, &files.selected(), self.item.order);
+            if !urgent.is_empty() {
+                self.torrent.on_command(now, Command::Urge(urgent));
+            }
+        }
+        if let (true, Some(files), Some(disk)) = (self.item.play, opened.files(), &self.disk) {
+            self.readers = Readers::begin(&info.layout, &files.selected());
+            self.torrent.on_command(now, Command::Play(self.readers.windows()));
+            let (verified, control) = (self.out.verified.subscribe(), self.out.control.clone());
+            let playback = Playback::new(info.clone(), log.clone(), disk.clone(), verified, control);
+            self.out.playback.send_replace(Some(playback));
         }
         if !self.item.upload {
             self.torrent.on_command(now, Command::UploadSlots(0));
         }
         let incomplete = want.has_beyond(verified);
-        for index in files.take_finished() {
-            self.tell(Event::File { index, path: files.path(index) });
+        if let Some(files) = opened.files() {
+            for index in files.take_finished() {
+                self.tell(Event::File { index, path: files.path(index) });
+            }
         }
         if matches!(self.item.goal, Goal::Seed { .. }) && verified.none() && info.layout.pieces() > 0 {
             let message = format!("{}: nothing of it is on disk, so there is nothing to seed", info.name);
@@ -258,7 +306,7 @@ impl TorrentTask {
         }
         self.goals.stall = self.item.stall_timeout;
         self.goals.on_payload(now, 0);
-        let tiers = opened.record.trackers.clone();
+        let tiers = opened.record.as_ref().map_or_else(Vec::new, |record| record.trackers.clone());
         self.opened = Some(opened);
         let running = *self.context.running.borrow();
         self.on_running(running);

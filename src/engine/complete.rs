@@ -37,8 +37,10 @@ impl TorrentTask {
         self.phase = Phase::Running;
         if let Some(opened) = &mut self.opened {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
-            opened.record.completed.get_or_insert(now);
-            let path = opened.files.target();
+            if let Some(record) = &mut opened.record {
+                record.completed.get_or_insert(now);
+            }
+            let path = opened.files().map(|files| files.target());
             self.tell(Event::Complete { path });
         }
         self.save();

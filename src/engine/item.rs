@@ -33,6 +33,15 @@ pub enum Goal {
     Seed { ratio: Option<f64>, time: Option<Duration>, super_seed: bool },
 }
 
+/// Where the bytes of an item go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Sink {
+    #[default]
+    Files,
+    /// The one selected file goes to standard output, in order; nothing is kept, announced or served (`-o -`).
+    StandardOutput,
+}
+
 /// How far data on disk is believed (`--check`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum CheckMode {
@@ -50,6 +59,9 @@ pub enum CheckMode {
 pub struct Item {
     pub source: ItemSource,
     pub goal: Goal,
+    pub sink: Sink,
+    /// Let [`super::Playback`] read it while it downloads, and fetch first what is read.
+    pub play: bool,
     /// The output folder; made if missing.
     pub dir: PathBuf,
     /// Another name for the single file or the top folder (`--output`).
@@ -88,6 +100,8 @@ impl Item {
         Item {
             source,
             goal,
+            sink: Sink::Files,
+            play: false,
             dir,
             name: None,
             selection: Selection::default(),
@@ -153,9 +167,10 @@ pub enum Event {
         index: usize,
         path: PathBuf,
     },
-    /// All that was selected is complete; the file or top folder stands at `path`. With a seeding goal more stages follow.
+    /// All that was selected is complete; the file or top folder stands at `path`, if it went to files. With a seeding
+    /// goal more stages follow.
     Complete {
-        path: PathBuf,
+        path: Option<PathBuf>,
     },
     /// Something that a person may want to know and that does not end the item (tracker said ..., resume data damaged).
     Warning(String),
@@ -178,6 +193,10 @@ pub enum FailureKind {
     Other,
     /// Nothing selected.
     NothingSelected,
+    /// Several files are selected where there is room for one.
+    SeveralSelected,
+    /// Whoever read standard output is gone.
+    ReaderGone,
     Stalled,
     Network,
     /// Stopped on request before it was complete; state is saved.

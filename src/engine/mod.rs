@@ -16,6 +16,7 @@ mod links;
 mod on_disk;
 mod order;
 pub mod plan;
+mod playback;
 mod prepare;
 mod progress;
 mod run;
@@ -25,9 +26,10 @@ mod torrent_task;
 mod web_seeds;
 
 pub use item::{
-    Allocate, CheckMode, Event, Failure, FailureKind, Goal, Item, ItemKey, ItemSource, Order, Progress, Stage,
+    Allocate, CheckMode, Event, Failure, FailureKind, Goal, Item, ItemKey, ItemSource, Order, Progress, Sink, Stage,
 };
 pub use limits::LimitSettings;
+pub use playback::{Playback, ReadError, Reader};
 pub use run::{Engine, ItemHandle};
 pub use settings::EngineSettings;
 

@@ -26,22 +26,30 @@ impl TorrentTask {
         match report {
             DiskReport::Outcome(outcome) => {
                 if matches!(outcome, DiskOutcome::Verified { .. }) {
-                    self.wrote = true;
+                    // What is passed on has nothing to be synced.
+                    self.wrote = self.opened.as_ref().is_some_and(|opened| opened.files().is_some());
                     self.set_starving(false);
                 }
                 let refusal = match &outcome {
                     DiskOutcome::Failed { error, .. } => Some(error.clone()),
                     _ => None,
                 };
+                let verified = matches!(outcome, DiskOutcome::Verified { .. });
                 self.torrent.on_disk(now, outcome);
+                if verified {
+                    self.out.verified.send_replace(());
+                }
                 if let Some(DiskFailure { kind, message }) = refusal {
                     self.fail(failure_kind(kind), message);
                 }
             }
             DiskReport::Finished(index) => {
-                if let Some(opened) = &self.opened {
-                    self.tell(Event::File { index, path: opened.files.path(index) });
+                if let Some(files) = self.opened.as_ref().and_then(|opened| opened.files()) {
+                    self.tell(Event::File { index, path: files.path(index) });
                 }
+            }
+            DiskReport::ReaderGone => {
+                self.fail(FailureKind::ReaderGone, format!("{}: nobody reads standard output", self.name()));
             }
             DiskReport::Synced(synced) => self.on_synced(synced),
             DiskReport::SyncFailed(error) => {
@@ -53,8 +61,8 @@ impl TorrentTask {
     }
 
     fn on_synced(&mut self, synced: Synced) {
-        if let Some(opened) = &mut self.opened {
-            opened.record.note(synced);
+        if let Some(record) = self.opened.as_mut().and_then(|opened| opened.record.as_mut()) {
+            record.note(synced);
         }
         self.save();
         self.after_sync();
@@ -72,11 +80,11 @@ impl TorrentTask {
     /// Asks for the last sync, after which the item is over.
     pub(super) fn sync_last(&mut self) {
         match &self.disk {
-            Some(disk) => {
+            Some(disk) if self.keeps() => {
                 self.phase = Phase::Syncing;
                 disk.sync();
             }
-            None => self.phase = Phase::Ended,
+            _ => self.phase = Phase::Ended,
         }
     }
 
@@ -84,8 +92,11 @@ impl TorrentTask {
     pub(super) fn save(&mut self) {
         let (totals, tiers) = (self.torrent.totals(), self.tiers());
         let web_seeds = self.source_web_seeds().to_vec();
+        if !self.keeps() {
+            return;
+        }
         let Some(opened) = &mut self.opened else { return };
-        let record = &mut opened.record;
+        let Some(record) = &mut opened.record else { return };
         for tier in tiers {
             if !record.trackers.contains(&tier) {
                 record.trackers.push(tier);
@@ -119,5 +130,6 @@ fn failure_kind(kind: DiskFailureKind) -> FailureKind {
         DiskFailureKind::NoSpace => FailureKind::NoSpace,
         DiskFailureKind::Occupied => FailureKind::Occupied,
         DiskFailureKind::Io => FailureKind::FileIo,
+        DiskFailureKind::ReaderGone => FailureKind::ReaderGone,
     }
 }

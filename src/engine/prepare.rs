@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc;
 
-use super::item::{CheckMode, Failure, FailureKind, Goal, Item};
+use super::item::{CheckMode, Failure, FailureKind, Goal, Item, Sink};
 use crate::base::bitfield::Bitfield;
 use crate::base::have_log::HaveLog;
 use crate::base::id::TorrentId;
@@ -42,9 +42,9 @@ pub(super) enum Prepared {
 /// A torrent whose files are open and checked.
 pub(super) struct Opened {
     pub info: Arc<Info>,
-    pub files: Arc<FileSet>,
-    /// What to keep for the next run.
-    pub record: ResumeRecord,
+    pub store: Store,
+    /// Of earlier runs; where there are files, what to keep for the next one.
+    pub record: Option<ResumeRecord>,
     /// Payload of this run, received and sent, that `record` has counted already.
     pub counted: (u64, u64),
     pub log: Arc<HaveLog>,
@@ -54,6 +54,25 @@ pub(super) struct Opened {
     pub want: Bitfield,
     /// Held until the item is over.
     pub _lock: Option<TargetLock>,
+}
+
+/// Where verified pieces go.
+pub(super) enum Store {
+    Files(Arc<FileSet>),
+    /// This file of the torrent goes to standard output.
+    StandardOutput {
+        file: usize,
+    },
+}
+
+impl Opened {
+    /// The files, if anything is kept.
+    pub fn files(&self) -> Option<&Arc<FileSet>> {
+        match &self.store {
+            Store::Files(files) => Some(files),
+            Store::StandardOutput { .. } => None,
+        }
+    }
 }
 
 /// What is needed to prepare an item.
@@ -105,10 +124,11 @@ impl Preparation {
             record: record.clone().map(Box::new),
             more,
         }));
-        if !more {
-            return Ok(None);
+        match self.item.sink {
+            _ if !more => Ok(None),
+            Sink::Files => self.open(info, selected, record),
+            Sink::StandardOutput => Ok(Some(pass_on(info, &selected, record))),
         }
-        self.open(info, selected, record)
     }
 
     fn load(&self) -> Option<ResumeRecord> {
@@ -126,13 +146,20 @@ impl Preparation {
     }
 
     fn select(&self, info: &Info) -> Result<Vec<bool>, Failure> {
-        self.item.selection.apply(info).map_err(|error| {
+        let selected = self.item.selection.apply(info).map_err(|error| {
             let kind = match error {
                 SelectionError::NothingMatches(_) => FailureKind::NothingSelected,
                 SelectionError::BadPattern { .. } => FailureKind::Other,
             };
             Failure { kind, message: error.to_string() }
-        })
+        })?;
+        let count = files_of(info, &selected).count();
+        if self.item.sink == Sink::StandardOutput && count != 1 && !self.item.hold {
+            let message =
+                format!("-o - writes one file, but {count} are selected; name one with --select (--list shows them)");
+            return Err(Failure { kind: FailureKind::SeveralSelected, message });
+        }
+        Ok(selected)
     }
 
     fn open(
@@ -175,8 +202,8 @@ impl Preparation {
         let files = Arc::new(files);
         let opened = Opened {
             info,
-            files,
-            record,
+            store: Store::Files(files),
+            record: Some(record),
             counted: (0, 0),
             log,
             verified: taken.verified,
@@ -219,6 +246,32 @@ impl Preparation {
     }
 }
 
+/// The one selected file is to be passed on: nothing on disk is looked at.
+fn pass_on(info: Arc<Info>, selected: &[bool], record: Option<ResumeRecord>) -> Prepared {
+    let count = info.layout.pieces();
+    let file = files_of(&info, selected).next().unwrap_or_default();
+    let mut want = Bitfield::new(count);
+    for piece in info.layout.pieces_of(file) {
+        want.set(piece);
+    }
+    Prepared::Opened(Box::new(Opened {
+        info,
+        store: Store::StandardOutput { file },
+        record,
+        counted: (0, 0),
+        log: HaveLog::new(count),
+        verified: Bitfield::new(count),
+        spilled: Vec::new(),
+        want,
+        _lock: None,
+    }))
+}
+
+/// The selected files that are no padding.
+fn files_of(info: &Info, selected: &[bool]) -> impl Iterator<Item = usize> {
+    (0..info.files.len()).filter(|&index| selected[index] && !info.files[index].pad)
+}
+
 /// A file error as the end of an item, with what to do about it.
 pub(super) fn file_failure(error: &FileError) -> Failure {
     let (kind, advice) = match error.kind() {
@@ -227,6 +280,7 @@ pub(super) fn file_failure(error: &FileError) -> Failure {
             (FailureKind::Occupied, "; move it away, choose another folder with --dir, or give --overwrite")
         }
         DiskFailureKind::Io => (FailureKind::FileIo, ""),
+        DiskFailureKind::ReaderGone => (FailureKind::ReaderGone, ""),
     };
     Failure { kind, message: format!("{error}{advice}") }
 }

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use super::context::{Context, SharedContext};
 use super::item::{Event, Failure, FailureKind, Item, ItemKey, Progress};
 use super::limits::RunLimits;
+use super::playback::Playback;
 use super::settings::EngineSettings;
 use super::torrent_task::{Control, TorrentTask};
 use crate::base::id::PeerId;
@@ -50,6 +51,7 @@ pub struct Engine {
 pub struct ItemHandle {
     pub key: ItemKey,
     progress: watch::Receiver<Progress>,
+    playback: watch::Receiver<Option<Playback>>,
     control: mpsc::UnboundedSender<Control>,
 }
 
@@ -62,6 +64,11 @@ impl ItemHandle {
     /// Lets an item that was to be held go on, with `selection` in the place of its own if one is given.
     pub fn go(&self, selection: Option<Selection>) {
         let _ = self.control.send(Control::Go(selection));
+    }
+
+    /// The way to read it while it downloads, once its files are open; for an item that is to be played.
+    pub fn playback(&self) -> watch::Receiver<Option<Playback>> {
+        self.playback.clone()
     }
 
     /// Stops it in order; its last event follows. Does nothing once it is over.
@@ -140,10 +147,11 @@ impl Engine {
         let key = ItemKey(self.next);
         self.next += 1;
         let (control, controls) = mpsc::unbounded_channel();
-        let (task, inbox, progress) = TorrentTask::new(self.context.clone(), key, item, self.tell.clone(), controls);
+        let controls = (control.downgrade(), controls);
+        let (task, inbox, seen) = TorrentTask::new(self.context.clone(), key, item, self.tell.clone(), controls);
         self.items.spawn(task.run(inbox));
         self.controls.push(control.clone());
-        ItemHandle { key, progress, control }
+        ItemHandle { key, progress: seen.progress, playback: seen.playback, control }
     }
 
     /// Stops what still runs, in order, and waits for it no longer than `grace`.

@@ -14,8 +14,9 @@ use tokio::time::sleep_until;
 
 use super::context::SharedContext;
 use super::goals::Goals;
-use super::item::{Event, Failure, FailureKind, Item, ItemKey, Stage};
+use super::item::{Event, Failure, FailureKind, Item, ItemKey, Sink, Stage};
 use super::links::{Dialled, Links};
+use super::playback::{Playback, Readers};
 use super::prepare::{Opened, Prepared};
 use super::progress::Gauge;
 use super::saver::Saver;
@@ -32,7 +33,7 @@ use crate::io::peer_task::PeerReport;
 use crate::io::tracker_task::{TrackerHandle, TrackerNews, TrackerStatus};
 use crate::proto::session::PeerEvent;
 use crate::proto::tracker::Totals;
-use crate::swarm::{Command, Source, Torrent};
+use crate::swarm::{Command, PlayWindow, Source, Torrent};
 
 /// How long an orderly stop may wait for peers and disk to hand back what they hold.
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
@@ -44,6 +45,8 @@ pub(super) enum Control {
     Go(Option<Selection>),
     /// Stop in order: keep what is there, tell trackers.
     Stop,
+    /// A reader of a [`Playback`] needs this; `None`: it is gone.
+    Reader(u64, Option<PlayWindow>),
 }
 
 /// Where the events of one torrent arrive.
@@ -71,6 +74,12 @@ pub(super) struct Outlets {
     /// What peers read blocks from; empty until the files are open.
     pub blocks: watch::Sender<Option<TorrentDisk>>,
     pub totals: watch::Sender<Totals>,
+    /// The way to read while it downloads, for items that are played.
+    pub playback: watch::Sender<Option<Playback>>,
+    /// Renewed with each piece that is verified.
+    pub verified: watch::Sender<()>,
+    /// The item's own inbox.
+    pub control: mpsc::WeakUnboundedSender<Control>,
     pub events: mpsc::UnboundedSender<(ItemKey, Event)>,
 }
 
@@ -100,6 +109,7 @@ pub(super) struct TorrentTask {
     pub out: Outlets,
     pub gauge: Gauge,
     pub goals: Goals,
+    pub readers: Readers,
     pub saver: Saver,
     pub phase: Phase,
     /// The files, once they are open.
@@ -279,8 +289,10 @@ impl TorrentTask {
     }
 
     fn on_control(&mut self, control: Option<Control>) {
-        if let Some(Control::Go(selection)) = control {
-            return self.go(selection);
+        match control {
+            Some(Control::Go(selection)) => return self.go(selection),
+            Some(Control::Reader(key, window)) => return self.on_reader(key, window),
+            Some(Control::Stop) | None => {}
         }
         // The engine is gone (`None`), or the user has had enough. A second word changes nothing: who wants out at once
         // ends the process.
@@ -295,6 +307,12 @@ impl TorrentTask {
         if let Some(why) = why {
             self.fail(FailureKind::Network, format!("{}: {why}", self.name()));
         }
+    }
+
+    /// What players need has changed.
+    fn on_reader(&mut self, key: u64, window: Option<PlayWindow>) {
+        self.readers.note(key, window);
+        self.torrent.on_command(Instant::now(), Command::Play(self.readers.windows()));
     }
 
     fn on_timeout(&mut self) {
@@ -323,8 +341,14 @@ impl TorrentTask {
         let now = Instant::now();
         self.enter(Stage::Stopping);
         self.check.cancel.store(true, std::sync::atomic::Ordering::Relaxed);
-        self.phase = Phase::Draining { by: now + STOP_DEADLINE };
+        // What is kept nowhere is not worth waiting for.
+        self.phase = Phase::Draining { by: if self.keeps() { now + STOP_DEADLINE } else { now } };
         self.torrent.on_command(now, Command::Stop);
+    }
+
+    /// Whether anything of the item is kept on disk.
+    pub fn keeps(&self) -> bool {
+        self.item.sink == Sink::Files
     }
 
     /// Ends the item with a failure, in order.

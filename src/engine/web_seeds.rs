@@ -43,7 +43,8 @@ impl TorrentTask {
                 ItemSource::Torrent(metainfo) => (&metainfo.web_seeds[..], &metainfo.http_seeds[..]),
                 ItemSource::Magnet(magnet) => (&magnet.web_seeds[..], &[][..]),
             };
-            let remembered = self.opened.iter().flat_map(|opened| &opened.record.web_seeds);
+            let remembered =
+                self.opened.iter().filter_map(|opened| opened.record.as_ref()).flat_map(|record| &record.web_seeds);
             let files = files.iter().chain(remembered).map(|url| WebSeed::Files(url.clone()));
             servers
                 .extend(files.chain(pieces.iter().map(|url| WebSeed::Pieces(url.clone()))).map(|seed| (seed, found)));

@@ -16,6 +16,7 @@ pub mod gather;
 mod gunzip;
 pub mod hash_pieces;
 pub mod http;
+pub mod http_server;
 pub mod interfaces;
 pub mod limiter_task;
 pub mod listen;

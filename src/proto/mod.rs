@@ -2,6 +2,7 @@
 
 pub mod dht;
 pub mod ext;
+pub mod http_range;
 pub mod lsd;
 pub mod mse;
 pub mod session;

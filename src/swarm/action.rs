@@ -13,6 +13,7 @@ use crate::base::layout::Layout;
 use crate::base::run::{Run, RunBuffer};
 use crate::proto::session::PeerCommand;
 use crate::swarm::picker::Urgency;
+pub use crate::swarm::play::PlayWindow;
 
 /// Names one connection (or one attempt) for the life of the torrent; never used again.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -107,6 +108,8 @@ pub enum Command {
     UploadSlots(u32),
     /// Gives pieces a place before the ordinary ones, or takes it back (`None`).
     Urge(Vec<(u32, Option<Urgency>)>),
+    /// What readers need from now on; what they had told before is forgotten.
+    Play(Vec<PlayWindow>),
     /// Bytes of buffers that this torrent may use from now on; one piece is always allowed.
     Memory(u64),
     /// The torrent is private (BEP 27): forget every address and drop every peer that no tracker gave.
@@ -196,6 +199,8 @@ pub enum DiskFailureKind {
     NoSpace,
     /// Something of a foreign make stands where a file belongs.
     Occupied,
+    /// Whoever read what was written is gone.
+    ReaderGone,
     /// Anything else: permissions, a link in the way, a file that shrank, a broken disk.
     Io,
 }

@@ -53,7 +53,7 @@ impl Torrent {
                         .staging
                         .get(lease.run.piece)
                         .is_some_and(|open| open.doubles(now, lease.run, key, holders))
-                    && !leases.of(key).any(|(_, own)| overlap(own.run, lease.run))
+                    && !leases.of(key).any(|(_, own)| own.run.overlaps(lease.run))
             };
             if let Some((id, lease)) = leases.of(holder).filter(|(_, lease)| doubles(lease)).last() {
                 worst = Some((eta, id, lease.run));
@@ -94,8 +94,4 @@ impl Torrent {
         // One who is late already will not be quicker from now on than it was so far.
         if waited > promised { waited } else { promised - waited }
     }
-}
-
-fn overlap(one: Run, other: Run) -> bool {
-    one.piece == other.piece && one.first < other.first + other.count && other.first < one.first + one.count
 }

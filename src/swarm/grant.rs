@@ -33,7 +33,7 @@ const STRETCH: u64 = 16 << 20;
 const ORDINARY: Urgency = Urgency { deadline: u32::MAX, priority: u8::MAX };
 
 /// What came of looking for a run.
-enum Offer {
+pub(super) enum Offer {
     Run(RunBuffer),
     /// There is a piece to begin, but no memory for it.
     NoMemory,
@@ -69,6 +69,12 @@ impl Torrent {
         let mut left = self.allowance(now, key);
         let (mut runs, mut last) = (Vec::new(), self.peers.get(&key).and_then(|peer| peer.last));
         let mut short = false;
+        if left > 0
+            && let Some(run) = self.rescue(now, key)
+        {
+            left = left.saturating_sub(run.bytes.len() as u64);
+            runs.push(run);
+        }
         while left > 0 {
             match self.next_run(now, key, left, last) {
                 Offer::Run(run) => {
@@ -121,7 +127,12 @@ impl Torrent {
         let (held, lent) = (pieces.staging.leases().bytes_of(key), pieces.staging.leases().bytes());
         let left = pieces.unleased_bytes() + lent;
         // Nobody holds what others could have long before.
-        let horizon = if peer.rate == 0 || held == 0 { u64::MAX } else { (peer.rate * HORIZON).saturating_sub(held) };
+        let most = match pieces.play.is_empty() {
+            true => peer.rate * HORIZON,
+            // What a reader turns out to need must not wait behind much else.
+            false => (peer.rate * 3 / 4).max(BLOCK_LEN.into()),
+        };
+        let horizon = if peer.rate == 0 || held == 0 { u64::MAX } else { most.saturating_sub(held) };
         if horizon < BLOCK_LEN.into() {
             return 0;
         }
@@ -142,9 +153,12 @@ impl Torrent {
         }
     }
 
-    /// One run for the peer: of an open piece if there is one that it can help with, else of a spilled one, of the one
+    /// One run for the peer: of the piece that a reader needs first; else of an open piece if there is one that it can help with, else of a spilled one, of the one
     /// after `last`, or of the one that the picker chooses.
     fn next_run(&mut self, now: Instant, key: PeerKey, bytes: u64, last: Option<u32>) -> Offer {
+        if let Some(offer) = self.next_due(now, key, bytes) {
+            return offer;
+        }
         let (Some(pieces), Some(peer)) = (&mut self.pieces, self.peers.get(&key)) else { return Offer::Nothing };
         let blocks = bytes.div_ceil(BLOCK_LEN.into()).min(u32::MAX.into()) as u32;
         let helps = |open: &&OpenPiece| open.admits(now, key) && peer.serves(open.piece);
@@ -152,7 +166,7 @@ impl Torrent {
             && let Some(piece) = stretch(pieces, now, key, peer, last, &mut self.rng)
         {
             if pieces.staging.get(piece).is_none() {
-                if !pieces.staging.can_charge(pieces.layout.piece_len(piece).into()) {
+                if !pieces.has_room_beside(piece) {
                     return Offer::NoMemory;
                 }
                 pieces.picker.remove(piece);
@@ -165,7 +179,10 @@ impl Torrent {
             return lend(pieces, now, key, piece, blocks);
         }
         if let Some(piece) = spilled_for(pieces, peer) {
-            return self.reopen(now, key, piece, blocks);
+            if !pieces.has_room_beside(piece) {
+                return Offer::NoMemory;
+            }
+            return self.reopen(now, key, piece, blocks, ORDINARY);
         }
         let next = last.and_then(|last| neighbour(pieces, peer, last));
         let picked = next.or_else(|| {
@@ -179,25 +196,28 @@ impl Torrent {
             })
         });
         let Some(piece) = picked else { return Offer::Nothing };
-        if !pieces.staging.can_charge(pieces.layout.piece_len(piece).into()) {
+        if !pieces.has_room_beside(piece) {
             return Offer::NoMemory;
         }
+        self.open(now, key, piece, blocks, ORDINARY)
+    }
+
+    /// Begins a piece for which there is memory.
+    pub(super) fn open(&mut self, now: Instant, key: PeerKey, piece: u32, blocks: u32, urgency: Urgency) -> Offer {
+        let Some(pieces) = &mut self.pieces else { return Offer::Nothing };
         let alone = pieces.blame.is_poisoned(piece);
         let only = alone.then_some(Exclusive { peer: key, until: now + ALONE });
         pieces.picker.remove(piece);
-        pieces.staging.open(now, piece, ORDINARY, only);
+        pieces.staging.open(now, piece, urgency, only);
         lend(pieces, now, key, piece, blocks)
     }
 
-    /// Opens a piece of which blocks lie on disk: they are read back while the peer fetches others.
-    fn reopen(&mut self, now: Instant, key: PeerKey, piece: u32, blocks: u32) -> Offer {
+    /// Opens a piece, for which there is memory, of which blocks lie on disk: they are read back while the peer fetches others.
+    pub(super) fn reopen(&mut self, now: Instant, key: PeerKey, piece: u32, blocks: u32, urgency: Urgency) -> Offer {
         let Some(pieces) = &mut self.pieces else { return Offer::Nothing };
-        if !pieces.staging.can_charge(pieces.layout.piece_len(piece).into()) {
-            return Offer::NoMemory;
-        }
         pieces.spilled.remove(&piece);
         let on_disk = pieces.on_disk[&piece].clone();
-        let runs = pieces.staging.open_spilled(now, piece, ORDINARY, &on_disk);
+        let runs = pieces.staging.open_spilled(now, piece, urgency, &on_disk);
         let offer = lend(pieces, now, key, piece, blocks);
         self.submit(DiskJob::Load { piece, runs, blocks: on_disk });
         offer
@@ -216,7 +236,7 @@ impl Torrent {
     }
 }
 
-fn lend(pieces: &mut Pieces, now: Instant, key: PeerKey, piece: u32, blocks: u32) -> Offer {
+pub(super) fn lend(pieces: &mut Pieces, now: Instant, key: PeerKey, piece: u32, blocks: u32) -> Offer {
     match pieces.staging.lend(now, key, piece, blocks) {
         Some(run) => Offer::Run(run),
         None => Offer::Nothing,
@@ -280,7 +300,12 @@ fn follows(pieces: &Pieces, peer: &Peer, piece: u32) -> bool {
 }
 
 /// A piece whose hash failed is rather fetched from one who has sent nothing of it.
-fn trusted(pieces: &Pieces, piece: u32, key: PeerKey, peers: &std::collections::BTreeMap<PeerKey, Peer>) -> bool {
+pub(super) fn trusted(
+    pieces: &Pieces,
+    piece: u32,
+    key: PeerKey,
+    peers: &std::collections::BTreeMap<PeerKey, Peer>,
+) -> bool {
     !pieces.blame.is_poisoned(piece)
         || !pieces.blame.suspects(piece, key)
         || !peers.iter().any(|(other, peer)| {

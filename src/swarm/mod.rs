@@ -2,7 +2,8 @@
 //!
 //! [`Torrent`] takes events with the time (`on_*`, one verb a file) and says what it wants done ([`Action`]s out of
 //! `poll_action`). Its parts each own one thing: [`book`] the addresses, [`metadata`] the info dictionary while it is
-//! fetched, [`picker`] the order of pieces, [`staging`] the open pieces and their memory, [`blame`] the evidence of
+//! fetched, [`picker`] the order of pieces, [`play`] what
+//! readers need first, [`staging`] the open pieces and their memory, [`blame`] the evidence of
 //! corrupt pieces, [`choker`] the upload slots, [`timeline`] who came and went, for peer exchange.
 
 pub mod action;
@@ -16,6 +17,7 @@ pub mod open_piece;
 pub mod outside;
 pub mod picker;
 pub mod piece_set;
+pub mod play;
 pub mod pool;
 pub mod staging;
 pub mod timeline;
@@ -23,6 +25,7 @@ pub mod torrent;
 
 mod complete;
 mod connect;
+mod due;
 mod endgame;
 mod exchange;
 mod grant;
@@ -41,5 +44,5 @@ mod upload;
 #[cfg(test)]
 mod tests;
 
-pub use action::{Action, Command, DiskFailure, DiskFailureKind, DiskJob, DiskOutcome, PeerKey, Source};
+pub use action::{Action, Command, DiskFailure, DiskFailureKind, DiskJob, DiskOutcome, PeerKey, PlayWindow, Source};
 pub use torrent::{Torrent, TorrentConfig, Totals};

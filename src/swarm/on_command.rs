@@ -24,10 +24,12 @@ impl Torrent {
                 self.config.memory = bytes;
                 if let Some(pieces) = &mut self.pieces {
                     pieces.staging.set_budget(bytes);
+                    pieces.follow_want();
                 }
                 self.supply = true;
             }
             Command::Urge(pieces) => self.urge(pieces),
+            Command::Play(windows) => self.play(&windows),
             Command::TrackerOnly => {
                 self.tracker_only = true;
                 self.keep_peers_of(&[Source::Tracker]);
@@ -47,7 +49,7 @@ impl Torrent {
             return;
         }
         self.metadata = None;
-        let pieces = Pieces::new(start, self.config.memory);
+        let pieces = Pieces::new(start, self.config.memory, self.config.transient);
         let (layout, log, info) = (pieces.layout.clone(), pieces.log.clone(), pieces.info.clone());
         self.pieces = Some(Box::new(pieces));
         let keys: Vec<PeerKey> = self.peers.iter().filter(|(_, peer)| !peer.closing).map(|(key, _)| *key).collect();

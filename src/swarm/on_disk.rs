@@ -36,9 +36,12 @@ impl Torrent {
         let liars = pieces.blame.on_verified(piece, &runs);
         pieces.staging.release(runs);
         pieces.finishing.remove(&piece);
-        pieces.on_verified(piece);
+        self.supply |= pieces.on_verified(piece);
+        let transient = pieces.transient;
         liars.into_iter().for_each(|liar| self.ban(liar));
-        self.tell_haves(now);
+        if !transient {
+            self.tell_haves(now);
+        }
     }
 
     fn on_mismatch(&mut self, piece: u32, runs: Vec<RunBuffer>) {

@@ -8,7 +8,8 @@ use crate::base::have_log::HaveLog;
 use crate::base::layout::Layout;
 use crate::swarm::action::Start;
 use crate::swarm::blame::Blame;
-use crate::swarm::picker::Picker;
+use crate::swarm::picker::{Picker, Urgency};
+use crate::swarm::play::{Play, PlayWindow};
 use crate::swarm::staging::Staging;
 
 /// Owner of the pieces. A piece that is missing (wanted and not there) is in exactly one place: with the picker, open
@@ -24,6 +25,9 @@ pub struct Pieces {
     pub missing: Bitfield,
     pub missing_count: u32,
     pub picker: Picker,
+    pub play: Play,
+    /// Verified pieces are passed on and not kept; only what has a deadline is fetched.
+    pub transient: bool,
     pub staging: Staging,
     pub blame: Blame,
     /// Blocks of pieces that lie unverified on disk, until the piece is verified or fails.
@@ -42,11 +46,13 @@ pub struct Pieces {
 }
 
 impl Pieces {
-    pub fn new(start: Start, memory: u64) -> Self {
+    pub fn new(start: Start, memory: u64, transient: bool) -> Self {
         let Start { layout, info, hashes, have, log, want, spilled } = start;
         let count = layout.pieces();
         let mut pieces = Pieces {
             picker: Picker::new(count),
+            play: Play::new(layout.piece_length()),
+            transient,
             staging: Staging::new(layout.clone(), memory),
             blame: Blame::default(),
             missing: Bitfield::new(count),
@@ -75,6 +81,7 @@ impl Pieces {
         }
         pieces.have_bytes = pieces.have.ones().map(|piece| u64::from(pieces.layout.piece_len(piece))).sum();
         pieces.set_want(want);
+        pieces.follow_want();
         pieces
     }
 
@@ -104,15 +111,16 @@ impl Pieces {
             || self.finishing.contains(&piece)
             || self.spilling.contains_key(&piece)
             || self.spilled.contains(&piece);
-        if self.missing.get(piece) && !elsewhere {
+        let admitted = !self.transient || self.play.deadline(piece).is_some();
+        if self.missing.get(piece) && admitted && !elsewhere {
             self.picker.insert(piece);
         } else {
             self.picker.remove(piece);
         }
     }
 
-    /// A piece is verified and written.
-    pub fn on_verified(&mut self, piece: u32) {
+    /// A piece is verified and written. True if readers need more since.
+    pub fn on_verified(&mut self, piece: u32) -> bool {
         let len = u64::from(self.layout.piece_len(piece));
         if self.have.set(piece) {
             self.have_bytes += len;
@@ -122,7 +130,14 @@ impl Pieces {
             self.missing_count -= 1;
         }
         self.on_disk.remove(&piece);
-        self.log.push(piece);
+        if !self.transient {
+            self.log.push(piece);
+        }
+        let had_deadline = self.play.deadline(piece).is_some();
+        let due = self.play.on_verified(piece, &self.missing);
+        let more = !due.is_empty();
+        due.into_iter().chain(had_deadline.then_some(piece)).for_each(|piece| self.heed_deadline(piece));
+        more
     }
 
     /// A verified piece can't be read any more. `again`: it is to be fetched once more, if it was wanted.
@@ -144,6 +159,52 @@ impl Pieces {
         }
         self.log.lose(piece);
         self.settle_piece(piece);
+        self.set_play(&self.play.windows());
+    }
+
+    /// Sets what readers need; true if one has jumped to where nothing was due.
+    pub fn set_play(&mut self, windows: &[PlayWindow]) -> bool {
+        let (changed, jumped) = self.play.set(windows, &self.missing);
+        changed.into_iter().for_each(|piece| self.heed_deadline(piece));
+        jumped
+    }
+
+    /// For pieces that are passed on: one reader, who reads all that is wanted from its start to its end, as far ahead
+    /// as memory has room. An eighth of it is left for blocks that are fetched twice.
+    pub fn follow_want(&mut self) {
+        let ends = (self.want.ones().next(), self.want.ones().last());
+        if let (true, (Some(first), Some(last))) = (self.transient, ends) {
+            let room = self.staging.limit() / 8 * 7;
+            let ahead = (room / u64::from(self.layout.piece_length())).max(1).min(u32::MAX.into()) as u32;
+            self.set_play(&[PlayWindow { first, end: last + 1, ahead }]);
+        }
+    }
+
+    /// The deadline of a piece has changed.
+    fn heed_deadline(&mut self, piece: u32) {
+        let deadline = self.play.deadline(piece);
+        self.picker.set_urgency(piece, deadline.map(|deadline| Urgency { deadline, priority: 0 }));
+        self.settle_piece(piece);
+    }
+
+    /// Whether there is memory to begin a piece that no reader needs. Room for one that a reader needs is kept free.
+    pub fn has_room_beside(&self, piece: u32) -> bool {
+        let len = u64::from(self.layout.piece_len(piece));
+        let reserve = match self.play.is_empty() || self.staging.is_empty() {
+            true => 0,
+            false => u64::from(self.layout.piece_length()),
+        };
+        self.staging.can_charge(len + reserve)
+    }
+
+    /// How many pieces are verified.
+    pub fn verified(&self) -> u32 {
+        if self.transient { self.have.count() } else { self.log.verified() }
+    }
+
+    /// Bytes of the verified pieces that are kept.
+    pub fn kept_bytes(&self) -> u64 {
+        if self.transient { 0 } else { self.have_bytes }
     }
 
     pub fn is_complete(&self) -> bool {

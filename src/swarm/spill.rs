@@ -18,9 +18,18 @@ impl Torrent {
         if pieces.staging.open_pieces().any(|open| open.closing.is_some()) || !pieces.spilling.is_empty() {
             return; // One is on its way.
         }
+        if pieces.transient {
+            return; // All that may be open has room.
+        }
         let starved = self.peers.get(&key).and_then(|peer| peer.starved);
         let starved = starved.is_some_and(|since| since + STARVED <= now);
+        // A reader's next piece is worth more than any that no reader needs soon.
+        let waits = |piece: u32| pieces.picker.is_pickable(piece) || pieces.spilled.contains(&piece);
+        let awaited = pieces.play.due().take_while(|piece| pieces.play.is_critical(*piece)).any(waits);
         let stuck = |open: &OpenPiece| {
+            if awaited {
+                return pieces.play.deadline(open.piece).is_none();
+            }
             let idle = open.out().is_empty();
             let helped = || self.peers.values().any(|peer| !peer.closing && !peer.snubbed && peer.serves(open.piece));
             (idle && (open.touched + COLD <= now || !helped())) || (starved && open.touched + COLD <= now)
@@ -34,6 +43,8 @@ impl Torrent {
     /// Recalls what is lent of a piece; once all is back it leaves staging.
     pub(super) fn close_piece(&mut self, piece: u32, closing: Closing) {
         let Some(pieces) = &mut self.pieces else { return };
+        // What is passed on has no place to be spilled to.
+        let closing = if pieces.transient { Closing::Discard } else { closing };
         if pieces.staging.close(piece, closing) {
             self.remove_closed(piece);
         } else {

@@ -60,6 +60,9 @@ pub struct TorrentConfig {
     pub listen_port: Option<u16>,
     /// Whom the user forbids: neither called nor let in.
     pub blocklist: Arc<Blocklist>,
+    /// Pieces are passed on in their order and not kept: fetched within a window that memory has room for, and neither
+    /// announced nor served.
+    pub transient: bool,
 }
 
 impl TorrentConfig {
@@ -77,6 +80,7 @@ impl TorrentConfig {
             only: None,
             listen_port: None,
             blocklist: Arc::default(),
+            transient: false,
         }
     }
 }
@@ -231,7 +235,7 @@ impl Torrent {
             snapshot.done_bytes = pieces.done_bytes;
             snapshot.have_bytes = pieces.have_bytes;
             snapshot.pieces = pieces.layout.pieces();
-            snapshot.pieces_done = pieces.log.verified();
+            snapshot.pieces_done = pieces.verified();
             snapshot.staged_bytes = pieces.staging.charged();
         }
         snapshot
@@ -240,7 +244,7 @@ impl Torrent {
     /// Bytes for announces.
     pub fn totals(&self) -> Totals {
         let sum = |of: fn(&Tally) -> u64| of(&self.past) + self.peers.values().map(|peer| of(&peer.tally)).sum::<u64>();
-        let left = self.pieces.as_ref().map(|pieces| pieces.layout.total() - pieces.have_bytes);
+        let left = self.pieces.as_ref().map(|pieces| pieces.layout.total() - pieces.kept_bytes());
         Totals {
             downloaded: sum(|tally| tally.down),
             uploaded: sum(|tally| tally.up),

@@ -7,7 +7,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use rtorrent_cli::base::metainfo::{self, Metainfo};
-use rtorrent_cli::engine::{CheckMode, Engine, EngineSettings, Goal, Item, ItemSource};
+use rtorrent_cli::engine::{CheckMode, Engine, EngineSettings, Goal, Item, ItemHandle, ItemSource};
 
 use super::make_torrent::Made;
 use super::tracker_server::TrackerServer;
@@ -21,6 +21,7 @@ pub struct LocalSeeder {
     pub tracker: String,
     /// The seeder itself.
     pub peer: SocketAddr,
+    item: ItemHandle,
 }
 
 impl LocalSeeder {
@@ -44,7 +45,7 @@ impl LocalSeeder {
                 let mut engine = Engine::start(settings).await.unwrap();
                 let source = ItemSource::Torrent(Arc::new(Metainfo::parse(&torrent).unwrap()));
                 let goal = Goal::Seed { ratio: None, time: None, super_seed: false };
-                engine.add(Item { check: CheckMode::Full, ..Item::new(source, goal, dir) });
+                let item = engine.add(Item { check: CheckMode::Full, ..Item::new(source, goal, dir) });
                 let patience = Instant::now() + Duration::from_secs(60);
                 while tracker.peers(hash).is_empty() {
                     assert!(Instant::now() < patience, "the seeder did not announce itself");
@@ -53,10 +54,15 @@ impl LocalSeeder {
                 let peer = SocketAddr::new(ip, engine.port());
                 let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
                 let magnet = format!("magnet:?xt=urn:btih:{hex}&tr={url}");
-                ready.send(LocalSeeder { torrent, magnet, tracker: url, peer }).unwrap();
+                ready.send(LocalSeeder { torrent, magnet, tracker: url, peer, item }).unwrap();
                 std::future::pending::<()>().await;
             });
         });
         when_ready.recv().expect("a seeder")
+    }
+
+    /// Bytes of payload that it has sent, as of a moment ago.
+    pub fn uploaded(&self) -> u64 {
+        self.item.progress().swarm.uploaded
     }
 }

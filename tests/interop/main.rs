@@ -11,6 +11,7 @@ mod ours;
 mod peers;
 mod process;
 mod tracker;
+mod watching;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -144,6 +145,13 @@ fn rows() -> Vec<Row> {
         needs: vec!["nginx", "openssl"],
         run: Box::new(get_by_https),
     });
+    for reader in watching::Reader::ALL {
+        rows.push(Row {
+            name: reader.name().into(),
+            needs: reader.programs(),
+            run: Box::new(move |scene| watching::read(scene, reader)),
+        });
+    }
     rows.push(Row {
         name: "get over a UDP tracker from libtorrent".into(),
         needs: Peer::Libtorrent.programs(),

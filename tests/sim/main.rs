@@ -16,6 +16,7 @@ mod endgame;
 mod limits;
 mod memory;
 mod metadata;
+mod playing;
 mod replay;
 mod stalling;
 mod stop;

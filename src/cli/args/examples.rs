@@ -19,6 +19,7 @@ Examples:
   rtorrent-cli get -n a.torrent                          what would happen
   rtorrent-cli get -i list.txt --archive done.txt        every source of a list, once
   rtorrent-cli get --seed-ratio 1 a.torrent              give back what was taken
+  rtorrent-cli get -o - a.torrent | tar x                into a pipe, nothing on disk
 
 Interrupted? The same command line goes on where it stopped.";
 
@@ -47,6 +48,16 @@ pub const SEED: &str = "\
 Examples:
   rtorrent-cli seed a.torrent ~/Downloads
   rtorrent-cli seed --seed-ratio 2 --seed-time 120 a.torrent ~/Downloads";
+
+pub const STREAM: &str = "\
+Examples:
+  rtorrent-cli stream --player mpv 'magnet:?xt=urn:btih:...'
+  rtorrent-cli stream a.torrent film.mkv                 prints the URL; Ctrl-C ends it
+  rtorrent-cli stream --player 'vlc --fullscreen' -s 'ext:flac' album.torrent
+  rtorrent-cli stream --http-bind 0.0.0.0 --http-port 8000 a.torrent     for the television
+
+What has been downloaded stays in the folder as with `get`, and goes on from there. A folder of several
+things to play is a playlist. Players may seek: what they need next is fetched first.";
 
 pub const DOCTOR: &str = "\
 Examples:

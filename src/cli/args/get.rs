@@ -55,7 +55,7 @@ pub struct TargetArgs {
     #[arg(short, long, value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
     #[arg(env = "RTORRENT_CLI_DIR", hide_env = true)]
     pub dir: PathBuf,
-    /// Another name for the single file or the top folder
+    /// Another name for the file or top folder; - writes one file to standard output
     #[arg(short = 'o', long = "output", value_name = "NAME")]
     pub name: Option<String>,
     /// What of the files on disk is believed: quick (intact resume data, else hashes), full (hashes alone), none

@@ -11,6 +11,7 @@ mod network;
 mod output;
 mod path;
 mod rates;
+mod stream;
 
 use std::ffi::{OsStr, OsString};
 
@@ -21,7 +22,7 @@ pub use commands::{
     Shell, VerifyArgs,
 };
 pub use create::CreateArgs;
-use examples::{COMPLETIONS, CONFIG, CREATE, DOCTOR, GET, INFO, LS, MAN, RM, ROOT, SCHEMA, SEED, VERIFY};
+use examples::{COMPLETIONS, CONFIG, CREATE, DOCTOR, GET, INFO, LS, MAN, RM, ROOT, SCHEMA, SEED, STREAM, VERIFY};
 pub use get::{
     Allocation, BatchArgs, Check, ChoiceArgs, GetArgs, HookArgs, LimitArgs, LookArgs, SeedGoalArgs, TargetArgs,
 };
@@ -29,6 +30,7 @@ pub use network::{EncryptionChoice, NetworkArgs, TransportChoice};
 pub use output::{ColorWhen, OutputArgs, ProgressStyle, StateArgs};
 pub use path::PathArgs;
 pub use rates::RateArgs;
+pub use stream::StreamArgs;
 
 /// A BitTorrent downloader: magnet links and torrents to verified files
 #[derive(Parser, Debug)]
@@ -56,6 +58,9 @@ pub enum Command {
     /// Upload data that is on disk
     #[command(after_help = SEED)]
     Seed(Box<SeedArgs>),
+    /// Play while it downloads: an HTTP server for players
+    #[command(after_help = STREAM)]
+    Stream(Box<StreamArgs>),
     /// Say what works from here: DHT, calls from outside, disk, hashes
     #[command(after_help = DOCTOR)]
     Doctor(Box<DoctorArgs>),
@@ -85,8 +90,21 @@ pub fn command() -> clap::Command {
 }
 
 /// Names that a first argument may have without being a source.
-const COMMANDS: [&str; 12] =
-    ["get", "info", "verify", "create", "seed", "doctor", "ls", "rm", "config", "schema", "completions", "man"];
+const COMMANDS: [&str; 13] = [
+    "get",
+    "info",
+    "verify",
+    "create",
+    "seed",
+    "stream",
+    "doctor",
+    "ls",
+    "rm",
+    "config",
+    "schema",
+    "completions",
+    "man",
+];
 
 /// The arguments with `get` put in where no command stands first.
 pub fn with_default_command(mut arguments: Vec<OsString>) -> Vec<OsString> {

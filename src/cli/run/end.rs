@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use super::job::Tracked;
 use super::{End, Ended, EndedJob, Run};
 use crate::cli::endings::{Ending, how_to_go_on, summary_table, summary_text};
-use crate::cli::exit::Exit;
+use crate::cli::exit::{Exit, Signal};
 use crate::cli::input_file;
 use crate::cli::json::{self, Totals};
 use crate::cli::pick;
@@ -34,9 +34,14 @@ impl Run<'_> {
             pick::restore_terminal();
             self.display.hold_back(false);
         }
+        if self.playing.is_some() {
+            self.display.hold_back(false);
+        }
         if running && end != End::AllOver {
             self.display.clear();
             self.display.note(match end {
+                End::Player(_) => "the player has ended: stopping, saving state",
+                _ if !self.options.keeps => "stopping; once more to leave at once",
                 End::MaxTime => "the time is over: stopping, saving state",
                 End::FirstFailure(_) => "an item failed (--fail-fast): stopping, saving state",
                 _ => "stopping, saving state; once more to leave at once",
@@ -79,8 +84,10 @@ impl Run<'_> {
         let exits: Vec<Exit> = self.tracked.iter().filter_map(Tracked::over).collect();
         let exit = match end {
             End::ReaderGone => Exit::ReaderGone,
+            // Who watches ends the run so.
+            End::Signal(Signal::Interrupt) if self.playing.is_some() => Exit::Success,
             End::Signal(signal) if !self.tracked.iter().all(Tracked::is_success) => Exit::Signal(signal),
-            End::FirstFailure(exit) => exit,
+            End::FirstFailure(exit) | End::Player(exit) => exit,
             _ => Exit::of_batch(&exits),
         };
         let exit = self.save_session().err().unwrap_or(exit);

@@ -1,10 +1,11 @@
 //! A run: items are handed to the engine a few at a time, watched, told of, and brought to an end in order.
 //!
 //! [`Job`]s come in, [`Ended`] comes out. The loop is here; `job` is one item and its state, `queue` says who is next,
-//! `told` what is said of an event, `end` how a run is brought to its end.
+//! `told` what is said of an event, `playing` is what players are given, `end` how a run is brought to its end.
 
 mod end;
 mod job;
+mod playing;
 mod queue;
 mod told;
 
@@ -18,6 +19,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 pub use job::Pending;
 use job::Tracked;
+use playing::{Playing, player_ends};
 use queue::{next_fetch, next_pick};
 
 use super::archive::Archive;
@@ -29,6 +31,7 @@ use super::hooks::{Hooks, Occasion};
 use super::input_file::Entry;
 use super::signals::Signals;
 use super::source::Given;
+use super::stream::Stream;
 use crate::base::id::TorrentId;
 use crate::base::metainfo::Info;
 use crate::engine::{Engine, EngineSettings, Event, Item, ItemKey};
@@ -56,6 +59,10 @@ pub struct Options {
     pub fail_fast: bool,
     /// Let the user pick the files of each item.
     pub interactive: bool,
+    /// Serve players.
+    pub stream: Option<Stream>,
+    /// Something is left on disk of what ends early.
+    pub keeps: bool,
     /// Say in the end what came of it all.
     pub sum_up: bool,
     pub archive: Option<Archive>,
@@ -78,6 +85,8 @@ impl Options {
             line: Vec::new(),
             fail_fast: false,
             interactive: false,
+            stream: None,
+            keeps: true,
             sum_up: true,
             archive: None,
             session: None,
@@ -114,6 +123,8 @@ enum End {
     /// An item failed, and that was to be the end.
     FirstFailure(Exit),
     ReaderGone,
+    /// The player that it was for has ended; well or not.
+    Player(Exit),
 }
 
 impl From<ReaderGone> for End {
@@ -168,6 +179,8 @@ struct Run<'a> {
     /// Made when it is first needed.
     client: Option<HttpClient>,
     picking: Option<Picking>,
+    /// From the metadata on, where players are served.
+    playing: Option<Playing>,
     first_failure: Option<Exit>,
     started: Instant,
     display: &'a mut Display,
@@ -183,6 +196,7 @@ impl<'a> Run<'a> {
             fetches: JoinSet::new(),
             client: None,
             picking: None,
+            playing: None,
             first_failure: None,
             started,
             display,
@@ -238,6 +252,7 @@ impl<'a> Run<'a> {
                     None => return End::AllOver,
                 },
                 fetched = next_fetch(&mut self.fetches) => self.on_fetched(fetched),
+                ended = player_ends(&mut self.playing) => return self.on_player(ended),
                 (place, picked) = next_pick(&mut self.picking) => self.on_picked(place, picked),
                 Some(line) = self.options.hooks.next(), if !self.options.hooks.is_idle() => {
                     self.display.note(&line);

@@ -25,20 +25,21 @@ impl Run<'_> {
                     job.complete = swarm.pieces_done == swarm.pieces;
                 }
                 // What is complete, or was only looked at, stops without a word.
-                let quietly = (job.complete || job.only_looks()) && stage == Stage::Stopping;
+                let quietly = (job.complete || job.only_looks() || !self.options.keeps) && stage == Stage::Stopping;
                 display.stage(job.sample(), stage, quietly)?;
             }
             Event::Metadata { info, selected } => {
                 job.name = info.name.clone();
                 display.json_line(&json::metadata(job.key, &info, &selected))?;
-                job.info = Some(info);
-                job.selected = Some(selected);
+                job.info = Some(info.clone());
+                job.selected = Some(selected.clone());
                 if let State::Running(running) = &mut job.state
                     && running.hold == Hold::Resolving
                 {
                     running.hold = if self.options.interactive { Hold::Choice } else { Hold::Slot };
                 }
                 self.options.hooks.fire(Occasion::Metadata, || job.told("metadata", Exit::Success));
+                return self.begin_playing(place, &info, &selected);
             }
             Event::File { index, path } => {
                 let shown = job
@@ -49,11 +50,14 @@ impl Run<'_> {
             }
             Event::Complete { path } => {
                 job.complete = true;
-                job.path = Some(path.clone());
+                job.path = path.clone();
                 let (progress, since) = (job.progress(), job.running().map(|running| running.since));
                 display.good("done", &complete_text(&job.name, &progress, since));
-                display.json_line(&json::complete(job.key, &path))?;
-                display.result_line(&path.to_string_lossy())?;
+                // Standard output holds the bytes themselves where there is no path.
+                if let Some(path) = path {
+                    display.json_line(&json::complete(job.key, &path))?;
+                    display.result_line(&path.to_string_lossy())?;
+                }
                 if let (Some(archive), Some(id)) = (&mut self.options.archive, job.id())
                     && let Err(problem) = archive.add(&id, &job.name)
                 {

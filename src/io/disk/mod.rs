@@ -5,6 +5,7 @@
 //! neither a cold read nor a sync holds up the hashing and writing that downloads wait for. The threads end when the
 //! last handle is dropped and the work that was queued is done.
 
+mod pipe;
 mod queue;
 mod send;
 mod serve;
@@ -20,8 +21,10 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
+use self::pipe::Pipe;
 use self::queue::Queue;
 use self::syncer::Syncer;
+use crate::base::layout::Layout;
 use crate::io::file_set::{FileError, FileSet, Synced};
 use crate::io::parcel::{Parcel, Served};
 use crate::swarm::{DiskJob, DiskOutcome};
@@ -41,6 +44,8 @@ pub enum DiskReport {
     Synced(Synced),
     /// A sync failed; what was written since the one before may be lost.
     SyncFailed(FileError),
+    /// Nobody reads standard output any more.
+    ReaderGone,
 }
 
 /// The disk threads of the process.
@@ -57,12 +62,20 @@ pub struct TorrentDisk {
 /// A torrent as the disk threads see it.
 #[derive(Debug)]
 struct Torrent {
-    files: Arc<FileSet>,
+    store: Store,
     reports: UnboundedSender<DiskReport>,
     /// A sync is due some time.
     sync_due: AtomicBool,
     /// A sync is queued and has not begun.
     sync_queued: AtomicBool,
+}
+
+/// Where verified pieces go.
+#[derive(Debug)]
+enum Store {
+    Files(Arc<FileSet>),
+    /// Out of the process, in order.
+    Pipe(Pipe),
 }
 
 /// Dropped with the last handle, it closes the queues.
@@ -120,12 +133,32 @@ impl DiskPool {
     /// The handle of one torrent, whose reports go to `reports`. If taking up the files has told something that no
     /// record says yet, a sync is queued at once.
     pub fn torrent(&self, files: Arc<FileSet>, reports: UnboundedSender<DiskReport>) -> TorrentDisk {
-        let torrent = Torrent { files, reports, sync_due: AtomicBool::new(false), sync_queued: AtomicBool::new(false) };
-        let disk = TorrentDisk { torrent: Arc::new(torrent), pool: self.0.clone() };
-        if disk.files().wants_sync() {
+        let wants_sync = files.wants_sync();
+        let disk = self.handle(Store::Files(files), reports);
+        if wants_sync {
             disk.sync();
         }
         disk
+    }
+
+    /// The handle of a torrent of which file `file` goes to standard output, and nothing to the disk. A piece is
+    /// verified when its bytes have been written; nothing can be read back.
+    ///
+    /// # Errors
+    /// If standard output is closed, or the system gives no more threads.
+    pub fn standard_output(
+        &self,
+        layout: &Arc<Layout>,
+        file: usize,
+        reports: UnboundedSender<DiskReport>,
+    ) -> io::Result<TorrentDisk> {
+        let pipe = Pipe::to_standard_output(layout.clone(), file, reports.clone())?;
+        Ok(self.handle(Store::Pipe(pipe), reports))
+    }
+
+    fn handle(&self, store: Store, reports: UnboundedSender<DiskReport>) -> TorrentDisk {
+        let torrent = Torrent { store, reports, sync_due: AtomicBool::new(false), sync_queued: AtomicBool::new(false) };
+        TorrentDisk { torrent: Arc::new(torrent), pool: self.0.clone() }
     }
 }
 
@@ -153,20 +186,27 @@ impl TorrentDisk {
     }
 
     fn upload(&self, task: UploadTask) {
-        self.pool.uploads.push(Upload { files: self.torrent.files.clone(), task });
+        // Without files there is nothing to read, and who waits for the answer sees the question dropped.
+        if let Store::Files(files) = &self.torrent.store {
+            self.pool.uploads.push(Upload { files: files.clone(), task });
+        }
     }
 
-    /// Queues a sync of all that was written up to now; [`DiskReport::Synced`] or [`DiskReport::SyncFailed`] answers.
+    /// Queues a sync of all that was written to files up to now; [`DiskReport::Synced`] or [`DiskReport::SyncFailed`]
+    /// answers. Where nothing is kept, nothing does.
     pub fn sync(&self) {
         self.pool.syncer.request(&self.torrent);
-    }
-
-    pub fn files(&self) -> &Arc<FileSet> {
-        &self.torrent.files
     }
 }
 
 impl Torrent {
+    fn files(&self) -> Option<&Arc<FileSet>> {
+        match &self.store {
+            Store::Files(files) => Some(files),
+            Store::Pipe(_) => None,
+        }
+    }
+
     fn report(&self, report: DiskReport) {
         // A torrent that is gone needs no reports.
         let _ = self.reports.send(report);

@@ -41,7 +41,8 @@ impl Syncer {
 
     /// Sees to it that what was just written is synced some time.
     pub fn note_write(&self, torrent: &Arc<Torrent>) {
-        if torrent.files.dirty_bytes() >= MANY_BYTES {
+        let Some(files) = torrent.files() else { return };
+        if files.dirty_bytes() >= MANY_BYTES {
             self.request(torrent);
         } else if !torrent.sync_due.swap(true, AcqRel) {
             self.state().later.push_back((Instant::now() + DELAY, Arc::downgrade(torrent)));
@@ -60,7 +61,8 @@ impl Syncer {
         while let Some(torrent) = self.next() {
             torrent.sync_due.store(false, std::sync::atomic::Ordering::Release);
             torrent.sync_queued.store(false, std::sync::atomic::Ordering::Release);
-            torrent.report(match torrent.files.sync() {
+            let Some(files) = torrent.files() else { continue };
+            torrent.report(match files.sync() {
                 Ok(synced) => DiskReport::Synced(synced),
                 Err(error) => DiskReport::SyncFailed(error),
             });
@@ -86,7 +88,7 @@ impl Syncer {
                 state.later.pop_front();
                 // Synced in the meantime: there may be nothing to do.
                 if let Some(torrent) = torrent {
-                    match torrent.files.dirty_bytes() {
+                    match torrent.files().map_or(0, |files| files.dirty_bytes()) {
                         0 => torrent.sync_due.store(false, std::sync::atomic::Ordering::Release),
                         _ => return Some(torrent),
                     }

@@ -108,7 +108,7 @@ fn a_wrong_piece_is_not_written_and_its_bytes_come_back() {
         }
     }
     right.sort_unstable();
-    assert_eq!((right, bench.disk.files().verified().count()), (vec![1, 3], 2));
+    assert_eq!((right, bench.disk.torrent.files().unwrap().verified().count()), (vec![1, 3], 2));
     let piece = 5 * BLOCK_LEN as usize;
     assert!(bench.fx.on_disk("t/a.part")[2 * piece..3 * piece].iter().all(|&byte| byte == 0));
 }
@@ -164,7 +164,7 @@ fn a_refusing_file_system_fails_the_jobs_and_says_why() {
     let DiskOutcome::Failed { piece: 1, runs, error } = bench.outcome() else { panic!("not failed") };
     assert_eq!((runs.len(), error.kind), (2, DiskFailureKind::Occupied));
     assert!(error.message.contains("a.part"), "{error}");
-    assert!(bench.disk.files().verified().none());
+    assert!(bench.disk.torrent.files().unwrap().verified().none());
 }
 
 #[cfg(target_os = "linux")]
@@ -173,7 +173,7 @@ fn a_full_file_system_fails_each_job_and_the_threads_live_on() {
     let mut bench = bench(1, &[0, 1, 2]);
     bench.finish(0);
     assert!(matches!(bench.outcome(), DiskOutcome::Verified { .. }));
-    crate::io::file_set::tests::fill_up(bench.disk.files(), 0);
+    crate::io::file_set::tests::fill_up(bench.disk.torrent.files().unwrap(), 0);
     bench.finish(1);
     let runs = bench.runs(3);
     bench.disk.submit(DiskJob::Spill { piece: 3, runs });
@@ -219,7 +219,7 @@ fn work_that_was_queued_is_done_after_the_last_handle_is_gone() {
     let mut bench = bench(1, &[0, 1, 2]);
     (0..10).for_each(|piece| bench.finish(piece));
     let (sender, _) = unbounded_channel();
-    let files = bench.disk.files().clone();
+    let files = bench.disk.torrent.files().unwrap().clone();
     let spare = DiskPool::start(1).unwrap().torrent(files, sender);
     drop(std::mem::replace(&mut bench.disk, spare));
     for _ in 0..10 {

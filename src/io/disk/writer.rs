@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::queue::Queue;
 use super::syncer::Syncer;
-use super::{DiskReport, Torrent};
+use super::{DiskReport, Store, Torrent};
 use crate::base::bitfield::Bitfield;
 use crate::base::hash::sha1_batch;
 use crate::base::layout::BLOCK_LEN;
 use crate::base::run::RunBuffer;
 use crate::io::file_set::{FileError, FileSet, Stretched};
-use crate::swarm::{DiskJob, DiskOutcome};
+use crate::swarm::{DiskFailure, DiskFailureKind, DiskJob, DiskOutcome};
 
 /// As many pieces are hashed together as the widest kernel has lanes.
 const BATCH: usize = 16;
@@ -84,15 +84,19 @@ fn sort_out(pieces: Vec<Piece>) -> (Vec<Piece>, Vec<Piece>) {
 
 fn write_neighbours(pieces: Vec<Piece>, syncer: &Syncer) {
     let torrent = pieces[0].torrent.clone();
+    let files = match &torrent.store {
+        Store::Files(files) => files,
+        Store::Pipe(pipe) => return pieces.into_iter().for_each(|piece| pipe.give(piece.index, piece.runs)),
+    };
     let parts: Vec<_> = pieces.iter().flat_map(|piece| piece.runs.iter().map(whole_run)).collect();
-    let written = torrent.files.write(&parts);
+    let written = files.write(&parts);
     for Piece { index: piece, runs, .. } in pieces {
         let done = match &written {
-            Ok(()) => torrent.files.mark_verified(piece).map_err(|error| error.to_failure()),
+            Ok(()) => files.mark_verified(piece).map_err(|error| error.to_failure()),
             Err(error) => Err(error.to_failure()),
         };
         // Files first: who hears that everything is verified has heard of every file.
-        for file in torrent.files.take_finished() {
+        for file in files.take_finished() {
             torrent.report(DiskReport::Finished(file));
         }
         torrent.report(DiskReport::Outcome(match done {
@@ -109,6 +113,7 @@ fn whole_run(run: &RunBuffer) -> Stretched<'_> {
 
 /// Writes the blocks that are there to their place, unverified.
 fn spill(torrent: &Arc<Torrent>, piece: u32, runs: Vec<RunBuffer>, syncer: &Syncer) {
+    let Some(files) = torrent.files() else { return refuse(torrent, piece, runs) };
     let blocks = |run| ranges(run, |run: &RunBuffer, block| run.have >> block & 1 == 1);
     let parts: Vec<_> = runs
         .iter()
@@ -120,7 +125,7 @@ fn spill(torrent: &Arc<Torrent>, piece: u32, runs: Vec<RunBuffer>, syncer: &Sync
             })
         })
         .collect();
-    let written = torrent.files.write(&parts);
+    let written = files.write(&parts);
     torrent.report(DiskReport::Outcome(match written {
         Ok(()) => DiskOutcome::Spilled { piece, runs },
         Err(error) => DiskOutcome::Failed { piece, runs, error: error.to_failure() },
@@ -130,11 +135,19 @@ fn spill(torrent: &Arc<Torrent>, piece: u32, runs: Vec<RunBuffer>, syncer: &Sync
 
 /// Reads the blocks that `blocks` marks back into the runs.
 fn load(torrent: &Arc<Torrent>, piece: u32, mut runs: Vec<RunBuffer>, blocks: &Bitfield) {
-    let loaded = runs.iter_mut().try_for_each(|run| load_run(&torrent.files, run, blocks));
+    let Some(files) = torrent.files() else { return refuse(torrent, piece, runs) };
+    let loaded = runs.iter_mut().try_for_each(|run| load_run(files, run, blocks));
     torrent.report(DiskReport::Outcome(match loaded {
         Ok(()) => DiskOutcome::Loaded { piece, runs },
         Err(error) => DiskOutcome::Failed { piece, runs, error: error.to_failure() },
     }));
+}
+
+/// Unverified blocks have no place where nothing is kept.
+fn refuse(torrent: &Torrent, piece: u32, runs: Vec<RunBuffer>) {
+    let message = "nothing is kept of this torrent".to_owned();
+    let error = DiskFailure { kind: DiskFailureKind::Io, message };
+    torrent.report(DiskReport::Outcome(DiskOutcome::Failed { piece, runs, error }));
 }
 
 fn load_run(files: &FileSet, run: &mut RunBuffer, blocks: &Bitfield) -> Result<(), FileError> {

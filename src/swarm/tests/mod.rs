@@ -3,6 +3,7 @@
 mod connections;
 mod download;
 mod exchange;
+mod playing;
 mod random;
 mod recovery;
 mod serving;

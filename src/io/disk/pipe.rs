@@ -1,0 +1,280 @@
+//! One file of a torrent, passed on in order to whoever reads, and kept nowhere.
+//!
+//! Pieces come in any order, with their hashes checked, and wait in memory for their turn. A piece counts as done when
+//! its bytes have been taken, so a slow reader holds its memory, and by that the download. A thread of its own writes,
+//! since a write may wait for ever; a second one notices a reader that goes away while there is nothing to write.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::{DiskReport, spawn};
+use crate::base::layout::Layout;
+use crate::base::run::RunBuffer;
+use crate::swarm::{DiskFailure, DiskFailureKind, DiskOutcome};
+
+/// Takes the pieces of one file; dropped, it writes nothing more.
+#[derive(Debug)]
+pub(super) struct Pipe(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: BTreeMap<u32, Vec<RunBuffer>>,
+    closed: bool,
+    /// Nobody will read what is written.
+    reader_gone: bool,
+}
+
+/// Why nothing more is written.
+enum End {
+    Closed,
+    ReaderGone,
+}
+
+impl Pipe {
+    /// Writes file `file` of `layout` to `out`; what becomes of each piece goes to `reports`.
+    ///
+    /// # Errors
+    /// If the system gives no more threads.
+    pub fn start(
+        out: impl Write + Send + 'static,
+        layout: Arc<Layout>,
+        file: usize,
+        reports: UnboundedSender<DiskReport>,
+    ) -> io::Result<Pipe> {
+        let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new() });
+        let writer = Writer { shared: shared.clone(), layout, file, reports };
+        spawn("pipe", move || writer.run(out))?;
+        Ok(Pipe(shared))
+    }
+
+    /// The same to standard output, without a buffer of its own.
+    ///
+    /// # Errors
+    /// If it is closed, or the system gives no more threads.
+    pub fn to_standard_output(
+        layout: Arc<Layout>,
+        file: usize,
+        reports: UnboundedSender<DiskReport>,
+    ) -> io::Result<Pipe> {
+        let out = standard_output()?;
+        let pipe = Pipe::start(out.try_clone()?, layout, file, reports)?;
+        #[cfg(unix)]
+        watch(out, pipe.0.clone())?;
+        Ok(pipe)
+    }
+
+    /// A verified piece, to be written when its turn comes.
+    pub fn give(&self, piece: u32, runs: Vec<RunBuffer>) {
+        self.0.state().waiting.insert(piece, runs);
+        self.0.changed.notify_one();
+    }
+}
+
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        self.0.state().closed = true;
+        self.0.changed.notify_one();
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a piece. A reader that is gone is of interest only where there is something left to write.
+    fn take(&self, piece: u32) -> Result<Vec<RunBuffer>, End> {
+        let mut state = self.state();
+        loop {
+            if state.closed {
+                return Err(End::Closed);
+            }
+            if let Some(runs) = state.waiting.remove(&piece) {
+                return Ok(runs);
+            }
+            if state.reader_gone {
+                return Err(End::ReaderGone);
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+struct Writer {
+    shared: Arc<Shared>,
+    layout: Arc<Layout>,
+    file: usize,
+    reports: UnboundedSender<DiskReport>,
+}
+
+impl Writer {
+    fn run(self, mut out: impl Write) {
+        for piece in self.layout.pieces_of(self.file) {
+            let runs = match self.shared.take(piece) {
+                Ok(runs) => runs,
+                Err(End::Closed) => return,
+                Err(End::ReaderGone) => return drop(self.reports.send(DiskReport::ReaderGone)),
+            };
+            let written = self.write(&mut out, piece, &runs);
+            let failed = written.is_err();
+            self.report(match written {
+                Ok(()) => DiskOutcome::Verified { piece, runs },
+                Err(error) => DiskOutcome::Failed { piece, runs, error: failure(&error) },
+            });
+            if failed {
+                return;
+            }
+        }
+    }
+
+    /// Writes what of the piece belongs to the file.
+    fn write(&self, out: &mut impl Write, piece: u32, runs: &[RunBuffer]) -> io::Result<()> {
+        for run in runs {
+            let stretches = self.layout.stretches(piece, run.run.begin(), run.bytes.len() as u32);
+            for stretch in stretches.filter(|stretch| stretch.file == self.file) {
+                out.write_all(&run.bytes[stretch.at as usize..][..stretch.len as usize])?;
+            }
+        }
+        out.flush()
+    }
+
+    fn report(&self, outcome: DiskOutcome) {
+        // A torrent that is gone needs no reports.
+        let _ = self.reports.send(DiskReport::Outcome(outcome));
+    }
+}
+
+fn failure(error: &io::Error) -> DiskFailure {
+    let kind = match error.kind() {
+        io::ErrorKind::BrokenPipe => DiskFailureKind::ReaderGone,
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => DiskFailureKind::NoSpace,
+        _ => DiskFailureKind::Io,
+    };
+    DiskFailure { kind, message: format!("can't write to standard output: {error}") }
+}
+
+#[cfg(unix)]
+fn standard_output() -> io::Result<File> {
+    use std::os::fd::AsFd as _;
+    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
+}
+
+#[cfg(windows)]
+fn standard_output() -> io::Result<File> {
+    use std::os::windows::io::AsHandle as _;
+    Ok(File::from(io::stdout().as_handle().try_clone_to_owned()?))
+}
+
+/// Waits on a thread of its own, which ends with the process, until a pipe or socket has lost its reader.
+#[cfg(unix)]
+fn watch(out: File, shared: Arc<Shared>) -> io::Result<()> {
+    use rustix::event::{PollFd, PollFlags, poll};
+    use rustix::fs::{FileType, fstat};
+    let kind = FileType::from_raw_mode(fstat(&out)?.st_mode);
+    if !matches!(kind, FileType::Fifo | FileType::Socket) {
+        return Ok(());
+    }
+    spawn("pipe-reader", move || {
+        loop {
+            let mut ends = [PollFd::new(&out, PollFlags::empty())];
+            match poll(&mut ends, None) {
+                Err(rustix::io::Errno::INTR) => {}
+                Ok(_) if !ends[0].revents().intersects(PollFlags::ERR | PollFlags::HUP) => {}
+                Ok(_) => break,
+                // Then a write will tell.
+                Err(_) => return,
+            }
+        }
+        shared.state().reader_gone = true;
+        shared.changed.notify_one();
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::layout::BLOCK_LEN;
+    use crate::base::run::{Run, RunId};
+    use std::sync::mpsc;
+    use tokio::sync::mpsc::unbounded_channel;
+
+    /// Three files in four pieces of two blocks; the middle one begins and ends within pieces.
+    fn layout() -> Arc<Layout> {
+        Arc::new(Layout::v1(2 * BLOCK_LEN, [(10_000, false), (90_000, false), (20_000, false)]))
+    }
+
+    fn runs(layout: &Layout, truth: &[u8], piece: u32) -> Vec<RunBuffer> {
+        let run = Run { piece, first: 0, count: layout.blocks(piece) };
+        let mut buffer = RunBuffer::new(RunId(1), run, layout);
+        let start = layout.piece_offset(piece) as usize;
+        buffer.bytes.copy_from_slice(&truth[start..start + layout.piece_len(piece) as usize]);
+        vec![buffer]
+    }
+
+    /// Passes on what is written, as much as the other side makes room for.
+    struct Slow(mpsc::SyncSender<Vec<u8>>);
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.send(bytes.to_vec()).map_err(|_| io::ErrorKind::BrokenPipe)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn verified(report: Option<DiskReport>) -> Option<u32> {
+        match report {
+            Some(DiskReport::Outcome(DiskOutcome::Verified { piece, .. })) => Some(piece),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn the_bytes_of_one_file_come_out_in_order_and_a_piece_is_done_when_they_are_taken() {
+        let layout = layout();
+        let truth: Vec<u8> = (0..120_000u32).map(|at| (at % 251) as u8).collect();
+        let (reports, mut told) = unbounded_channel();
+        let (out, taken) = mpsc::sync_channel(0);
+        let pipe = Pipe::start(Slow(out), layout.clone(), 1, reports).unwrap();
+        for piece in [2, 1, 3, 0] {
+            pipe.give(piece, runs(&layout, &truth, piece));
+        }
+        let mut seen = taken.recv().unwrap();
+        assert_eq!(verified(told.blocking_recv()), Some(0), "the first piece was taken");
+        // The writer waits for its reader with piece 1: nothing more can have been told.
+        assert!(told.try_recv().is_err());
+        while seen.len() < 90_000 {
+            seen.extend(taken.recv().unwrap());
+        }
+        assert!(seen == truth[10_000..100_000]);
+        let rest: Vec<_> = (0..3).map(|_| verified(told.blocking_recv())).collect();
+        assert_eq!(rest, [Some(1), Some(2), Some(3)]);
+    }
+
+    #[test]
+    fn a_reader_that_goes_away_fails_the_piece_that_it_would_have_got() {
+        let layout = layout();
+        let (reports, mut told) = unbounded_channel();
+        let (out, taken) = mpsc::sync_channel(0);
+        let pipe = Pipe::start(Slow(out), layout.clone(), 1, reports).unwrap();
+        drop(taken);
+        pipe.give(0, runs(&layout, &[0; 120_000], 0));
+        let Some(DiskReport::Outcome(DiskOutcome::Failed { piece, error, .. })) = told.blocking_recv() else {
+            panic!("it must fail")
+        };
+        assert_eq!((piece, error.kind), (0, DiskFailureKind::ReaderGone));
+    }
+}

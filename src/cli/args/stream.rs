@@ -10,6 +10,7 @@ use clap::{Args, ValueHint};
 use super::get::{ChoiceArgs, LimitArgs};
 use super::network::NetworkArgs;
 use super::output::{OutputArgs, StateArgs};
+use super::rates::RateArgs;
 use crate::cli::hooks::Words;
 
 #[derive(Args, Debug)]
@@ -49,6 +50,8 @@ pub struct StreamArgs {
     #[arg(long, env = "RTORRENT_CLI_NO_UPLOAD", hide_env = true, value_parser = BoolishValueParser::new())]
     #[arg(help_heading = "Seeding")]
     pub no_upload: bool,
+    #[command(flatten)]
+    pub rates: RateArgs,
     #[command(flatten)]
     pub limits: LimitArgs,
     #[command(flatten)]

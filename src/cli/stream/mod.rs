@@ -52,11 +52,14 @@ fn work(args: &StreamArgs, line: Vec<String>, display: &mut Display, started: In
     let given = Given::read(&args.source)?;
     runtime::block_on(async {
         let mut signals = Signals::listen()?;
-        let engine = settings::engine(&args.network, &args.state);
-        let given = match fetch::resolve(given, &engine.user_agent, &args.network.headers, &mut signals).await? {
-            Ok(given) => given,
-            Err(signal) => return Ok(Exit::Signal(signal)),
-        };
+        let mut engine = settings::engine(&args.network, &args.state)?;
+        engine.blocklist = settings::blocklist(&args.network.blocklists, display)?;
+        engine.limits = args.rates.settings();
+        let given =
+            match fetch::resolve(given, &engine.user_agent, &args.network.headers, &engine.path, &mut signals).await? {
+                Ok(given) => given,
+                Err(signal) => return Ok(Exit::Signal(signal)),
+            };
         let listener = listen(args)?;
         if !listener.addr().ip().is_loopback() {
             display.warning("everybody who reaches this machine can play what is streamed (--http-bind)");

@@ -431,6 +431,9 @@ module completions {
     --select(-s): string      # Only these: numbers (1-5,8), globs ('**/*.mkv'), ext:mkv,srt, size>100M, re:..., folder/
     --exclude(-x): string     # All but these
     --no-upload               # Serve no other peers
+    --limit-down: string      # Download no faster, all items together; 0 is no limit
+    --limit-up: string        # Upload no faster, all items together; 0 is no limit
+    --limit-schedule: string  # Limits by the time of day, as in 22:00-07:00=0,*=2M (DOWN, DOWN/UP or pause); the first that fits counts
     --metadata-timeout: string # Give up if a magnet's metadata is not here in time
     --stall-timeout: string   # Give up if nothing comes for so long
     --max-time(-m): string    # Stop the run after so long, state saved
@@ -440,6 +443,11 @@ module completions {
     --no-trackers             # Ignore the source's own trackers
     --header(-H): string      # Send this header when a .torrent is fetched from its URL
     --user-agent: string      # What HTTP servers and peers are told to be the client
+    --ipv4(-4)                # Use IPv4 alone
+    --ipv6(-6)                # Use IPv6 alone
+    --interface: string       # Let nothing leave but by this interface; if it goes away, end (exit code 6)
+    --proxy: string           # Let nothing leave but through this proxy: socks5h://[USER:PASSWORD@]IP:PORT or http://...
+    --dns: string             # Ask this name server, not the system's
     --max-peers: string       # Connections an item, at most
     --memory: string          # Buffers of the whole run, at most
     --no-dht                  # Do not use the DHT
@@ -449,6 +457,7 @@ module completions {
     --no-lsd                  # Do not look for peers on the local network
     --web-seed: string        # Fetch from this web server too (BEP 19)
     --allow-private           # Let torrents name web seeds and trackers on the local network
+    --blocklist: path         # Have nothing to do with the peers that this list names, plain or gzip: CIDR, P2P and eMule lines
     --no-web-seeds            # Do not fetch from the web seeds that a torrent names
     --transport: string@"nu-complete rtorrent-cli stream transport" # Reach peers over: auto (TCP and uTP, whichever connects first), tcp, utp
     --encryption: string@"nu-complete rtorrent-cli stream encryption" # Encrypt connections to peers: auto (with those that want it), require (all), off

@@ -97,8 +97,11 @@ fn a_slow_share_holds_little_and_a_quick_one_the_window() {
         peer.lease(&[(1, 0)]);
         peer.written();
         peer.session.on_grant(peer.now, Grant { direction: Direction::Down, bytes: 1 << 20, share });
-        peer.written();
-        (0..4).for_each(|nth| peer.block(0, nth));
+        for nth in 0..4 {
+            // A small share asks for one at a time.
+            peer.written();
+            peer.block(0, nth);
+        }
         let events = peer.events();
         events.iter().rev().find_map(|event| match event {
             PeerEvent::Hungry { bytes, rate } => Some((*bytes, *rate)),

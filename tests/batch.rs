@@ -403,3 +403,65 @@ fn a_log_has_what_was_told_and_more() {
     assert!(log.contains("no such file: missing.torrent"), "{log}");
     scene.get(&["--log", "no/such/folder/x", "missing.torrent"]).ends(3);
 }
+
+#[test]
+fn a_link_whose_metadata_did_not_come_is_listed_and_taken_up_again() {
+    let scene = Scene::new();
+    let made = scene.made("late.bin", 50_000, 9);
+    let seeder = LocalSeeder::start(&made, &scene.path("shared"));
+    let link = seeder.magnet.split("&tr=").next().unwrap().to_owned() + "&dn=late%20name";
+    let nobody = format!("magnet:?xt=urn:btih:{:040x}", 7);
+    for link in [&link, &nobody] {
+        scene.get(&["--metadata-timeout", "1s", "-d", "out", "-o", "mine.bin", link]).ends(8);
+    }
+    let listed = scene.run(&["ls"]);
+    assert!(listed.ends(0).out.contains("no metadata  late name -> "), "{}", listed.out);
+    let listed = scene.run(&["ls", "--json", "--unfinished"]);
+    let kept = listed.ends(0).of("kept");
+    assert_eq!(kept.len(), 2, "{}", listed.out);
+    kept.iter().for_each(|event| {
+        Schema::load().accepts(event);
+        assert_eq!(event["state"], "unresolved");
+    });
+    scene.run(&["rm", "00000000000000"]).ends(0);
+    let peer = seeder.peer.to_string();
+    scene.get(&["--resume", "--peer", &peer]).ends(0);
+    assert!(scene.same("late.bin", "out/mine.bin"));
+    let listed = scene.run(&["ls", "--json"]).of("kept");
+    assert_eq!((listed.len(), &listed[0]["state"]), (1, &"complete".into()));
+    // What was never handed to the engine, or was only looked at, leaves nothing.
+    scene.get(&["--metadata-timeout", "1s", "--list", &nobody]).ends(8);
+    assert_eq!(scene.run(&["ls", "--unfinished"]).ends(0).out, "");
+}
+
+#[test]
+fn an_item_of_standard_input_begins_when_it_is_read() {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    let scene = Scene::new();
+    let mut seeders = Vec::new();
+    for name in ["one.bin", "two.bin"] {
+        let made = scene.made(name, 50_000, name.len() as u64);
+        let seeder = LocalSeeder::start(&made, &scene.path("shared"));
+        scene.write(&format!("{name}.torrent"), &seeder.torrent);
+        seeders.push(seeder);
+    }
+    let mut command = scene.command(&["get", "--no-dht", "--no-lsd", "--no-pex", "--json", "-d", "out", "-i", "-"]);
+    let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut until = |event: &str, id: u32| {
+        let event = format!("\"event\":\"{event}\",\"id\":{id}");
+        assert!(lines.any(|line| line.unwrap().contains(&event)), "{event}");
+    };
+    input.write_all(b"one.bin.torrent\n  output=renamed.bin\n").unwrap();
+    until("complete", 1);
+    // The first is there while nobody knows yet that there will be more.
+    input.write_all(b"missing.torrent\n").unwrap();
+    until("error", 2);
+    input.write_all(b"two.bin.torrent").unwrap();
+    drop(input);
+    until("complete", 3);
+    assert!(lines.last().unwrap().unwrap().contains("\"items\":3"));
+    assert_eq!(child.wait().unwrap().code(), Some(4));
+    assert!(scene.same("one.bin", "out/renamed.bin") && scene.same("two.bin", "out/two.bin"));
+}

@@ -10,6 +10,7 @@ mod scene;
 mod tracker_server;
 
 use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
 use std::process::Command;
 
 use local_seeder::LocalSeeder;
@@ -47,11 +48,9 @@ fn every_event_of_real_runs_is_in_the_schema_and_every_kind_of_event_happens() {
     runs.push(scene.run(&["verify", "--json", "tree.torrent", "shared"]));
     runs.push(scene.get(&["--json", "-d", "tree.torrent", "tree.torrent"]));
     let mut kinds = BTreeSet::new();
-    for run in &runs {
-        for event in run.events() {
-            schema.accepts(&event);
-            kinds.insert(event["event"].as_str().unwrap().to_owned());
-        }
+    for event in runs.iter().flat_map(Seen::events).chain([why_it_is_still(&scene)]) {
+        schema.accepts(&event);
+        kinds.insert(event["event"].as_str().unwrap().to_owned());
     }
     let printed: Value = serde_json::from_str(&scene.run(&["schema"]).ends(0).out).unwrap();
     let known: BTreeSet<String> = printed["properties"]["event"]["enum"]
@@ -71,6 +70,24 @@ fn every_event_of_real_runs_is_in_the_schema_and_every_kind_of_event_happens() {
         wrong[key] = value;
         assert!(schema.refuses(&wrong), "{wrong}");
     }
+}
+
+/// What is said when nothing has come for a while.
+fn why_it_is_still(scene: &Scene) -> Value {
+    scene.write("still.torrent", Made::file("still", noise(50_000, 8), 16_384, &[]).bytes);
+    let mut command = scene.command(&["get", "--json", "--no-dht", "--no-lsd", "-d", "still", "still.torrent"]);
+
+    let mut child = command.spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let events = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+    let why = { events }.find(|event| event["event"] == "why").expect("it is told before the run ends");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(
+        (&why["reason"], &why["message"]),
+        (&json!("no_peers"), &json!("no peers found yet: there is no tracker"))
+    );
+    why
 }
 
 /// 15 good items and 5 bad ones, as a list.

@@ -1,15 +1,21 @@
 //! What stands on a terminal: screens of tmux at several widths.
 #![cfg(unix)]
 
+#[path = "common/local_seeder.rs"]
+mod local_seeder;
 #[path = "common/make_torrent.rs"]
 mod make_torrent;
 #[path = "common/terminal.rs"]
 mod terminal;
+#[path = "common/tracker_server.rs"]
+mod tracker_server;
 
 use std::path::Path;
 
+use local_seeder::LocalSeeder;
 use make_torrent::{Made, noise};
 use terminal::Terminal;
+use unicode_width::UnicodeWidthStr as _;
 
 const QUIET_NETWORK: &str = "--no-dht --no-lsd --no-pex --state-dir none -d out";
 
@@ -191,4 +197,70 @@ fn a_typescript_ends_with_the_cursor_where_it_was() {
     assert!(text.contains("done.bin, 48.8 KiB, all there"), "{text:?}");
     let (hidden, shown) = (text.rfind("\x1b[?25l"), text.rfind("\x1b[?25h"));
     assert!(hidden.is_none() || shown > hidden, "{text:?}");
+}
+
+#[test]
+fn fifty_items_of_all_scripts_stand_in_lines_of_their_own_at_any_width() {
+    let names = [
+        "عربي اسم طويل جدا لملف",
+        "שם ארוך מאוד של קובץ",
+        "映画のタイトルがとても長い",
+        "e\u{301}te\u{301} 🎬",
+        "plain",
+    ];
+    let prepare = |home: &Path| {
+        for n in 0..50 {
+            let made = Made::file(&format!("{} {n}", names[n % names.len()]), noise(50_000, n as u64), 16_384, &[]);
+            std::fs::write(home.join(format!("{n:02}.torrent")), made.bytes).unwrap();
+        }
+    };
+    for columns in [40, 80, 200] {
+        let arguments = format!("get -j 50 {QUIET_NETWORK} *.torrent");
+        let Some(terminal) = Terminal::start(columns, 60, prepare, &arguments) else { return };
+        let lines = terminal.lines(|screen| screen.contains("50 under way") && screen.matches("looking").count() == 50);
+        assert_eq!(lines.len(), 51, "{lines:#?}");
+        assert!(lines.iter().all(|line| line.width() < columns as usize), "{lines:#?}");
+        terminal.interrupt();
+        terminal.lines(|screen| screen.contains("ended 130"));
+        assert_eq!(terminal.tmux(&["display-message", "-p", "#{cursor_flag}"]).trim(), "1");
+    }
+}
+
+#[test]
+fn why_nothing_moves_is_said_once_above_the_line() {
+    let made = Made::file("still.bin", noise(50_000, 1), 16_384, &[]);
+    let prepare = |home: &Path| std::fs::write(home.join("a.torrent"), &made.bytes).unwrap();
+    let Some(terminal) = Terminal::start(80, 12, prepare, &format!("get {QUIET_NETWORK} a.torrent")) else { return };
+    let lines = terminal.lines(|screen| screen.contains("no peers found yet"));
+    assert_eq!(lines[0], "still.bin: no peers found yet: there is no tracker", "{lines:#?}");
+    assert!(lines[1].starts_with("still.bin  looking for peers") && lines.len() == 2, "{lines:#?}");
+    terminal.interrupt();
+    let lines = terminal.lines(|screen| screen.contains("ended 130"));
+    assert_eq!(lines.iter().filter(|line| line.contains("no peers found")).count(), 1, "{lines:#?}");
+}
+
+/// What is there, what is coming and what is missing, of a download that a limit slows down.
+#[test]
+fn the_strip_shows_what_is_on_its_way() {
+    let home = tempfile::tempdir().unwrap();
+    let made = Made::file("slow.bin", noise(4_000_000, 1), 65_536, &[]);
+    made.place(home.path());
+    let seeder = LocalSeeder::start(&made, home.path());
+    let prepare = |home: &Path| std::fs::write(home.join("a.torrent"), &seeder.torrent).unwrap();
+    for columns in [80, 200] {
+        let arguments = format!("get {QUIET_NETWORK} --limit-down 100K --sequential a.torrent");
+        let Some(terminal) = Terminal::start(columns, 12, prepare, &arguments) else { return };
+        let strip = |screen: &str| {
+            let line = screen.lines().find(|line| line.contains("slow.bin ["))?;
+            Some(line.split(['[', ']']).nth(1)?.to_owned())
+        };
+        let all_kinds = |strip: String| {
+            let signs = if strip.is_ascii() { ["#", "+", "."] } else { ["█", "▪", "·"] };
+            signs.iter().all(|sign| strip.contains(sign))
+        };
+        let lines = terminal.lines(|screen| strip(screen).is_some_and(all_kinds));
+        assert!(lines.iter().all(|line| line.width() < columns as usize), "{lines:#?}");
+        terminal.interrupt();
+        terminal.lines(|screen| screen.contains("ended 130"));
+    }
 }

@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::paint::Screen;
 use super::size_time::{short_size, size, size_of, time};
 use super::status::{counted, percent, stage_text};
-use super::strip::{bar, strip};
+use super::strip::{Stretch, bar, strip};
 use super::text::{clip, count, fit, pad, width};
 use crate::engine::{Progress, Stage};
 
@@ -166,12 +166,20 @@ fn measured(row: &Row, done: u64, all: u64, columns: usize, screen: Screen) -> S
     let mut out = pad(&row.name, name_columns);
     if wants_strip {
         let cells = room - name_columns - 3;
-        let drawn = match progress.stage {
-            Stage::Checking | Stage::Hashing => bar(done, all, cells, screen.unicode),
-            _ if progress.swarm.pieces == 0 => bar(done, all, cells, screen.unicode),
-            _ => strip(&progress.pieces, progress.swarm.pieces, cells, screen.unicode),
+        let drawn: String = match progress.stage {
+            Stage::Checking | Stage::Hashing => screen.good(&bar(done, all, cells, screen.unicode)),
+            _ if progress.swarm.pieces == 0 => screen.good(&bar(done, all, cells, screen.unicode)),
+            _ => {
+                let stretches =
+                    strip(&progress.pieces, &progress.under_way, progress.swarm.pieces, cells, screen.unicode);
+                let paint = |Stretch { cells, moving }: &Stretch| match moving {
+                    true => screen.warn(cells),
+                    false => screen.good(cells),
+                };
+                stretches.iter().map(paint).collect()
+            }
         };
-        out += &format!(" [{}]", screen.good(&drawn));
+        out += &format!(" [{drawn}]");
     }
     for (text, _, _) in &fields {
         out.push(' ');

@@ -108,10 +108,11 @@ fn read(path: &Path) -> Option<Metainfo> {
 fn known_downloads(begun: &OsStr) -> Vec<CompletionCandidate> {
     let named = std::env::var_os("RTORRENT_CLI_STATE_DIR");
     let folder = settings::state_dir(named.as_deref().map(Path::new));
-    let all = folder.and_then(|folder| super::kept::all(&folder).ok()).unwrap_or_default();
-    let told = all
-        .into_iter()
-        .map(|kept| (kept.record.id.to_string(), format!("{}, {}", escape(&kept.name), kept.state.word())));
+    let Some(folder) = folder else { return Vec::new() };
+    let kept = super::kept::all(&folder).unwrap_or_default().into_iter();
+    let kept = kept.map(|kept| (kept.record.id, kept.name, kept.state.word()));
+    let links = super::unresolved::all(&folder).into_iter().map(|link| (link.id, link.name, "no metadata yet"));
+    let told = kept.chain(links).map(|(id, name, state)| (id.to_string(), format!("{}, {state}", escape(&name))));
     candidates(told, begun)
 }
 

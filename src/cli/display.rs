@@ -16,8 +16,9 @@ use super::exit::Exit;
 use super::json;
 use super::paint::Screen;
 use super::plain;
-use super::status::{Pace, Stillness};
+use super::status::Pace;
 use super::text::escape;
+use super::why::{Stillness, Why};
 use crate::engine::{ItemKey, Progress, Stage};
 
 /// Whoever read standard output is gone (or its disk is full): there is no use in going on.
@@ -130,8 +131,9 @@ impl Display {
             if json_due {
                 self.json_line(&json::progress(key, &row.progress, row.eta))?;
             }
-            if let Some(reason) = still {
-                self.note(&format!("{}: {reason}", row.name));
+            if let Some(why) = still {
+                self.json_line(&json::why(key, &why))?;
+                self.note(&format!("{}: {}", row.name, why.text));
             }
             rows.push(row);
         }
@@ -150,7 +152,7 @@ impl Display {
         Ok(())
     }
 
-    fn watch(&mut self, now: Instant, sample: Sample) -> (ItemKey, Row, Option<String>) {
+    fn watch(&mut self, now: Instant, sample: Sample) -> (ItemKey, Row, Option<Why>) {
         let Sample { key, name, progress } = sample;
         self.lively |= !self.watched.contains_key(&key);
         let watched = self.watched.entry(key).or_insert_with(|| Watched {

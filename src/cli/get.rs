@@ -10,15 +10,17 @@ use super::args::GetArgs;
 use super::display::Display;
 use super::error::Problem;
 use super::exit::Exit;
+use super::feed::Feed;
 use super::hooks::Hooks;
+use super::input_file::Entry;
 use super::item_args::ItemArgs;
-use super::run::{self, Job, Options, Pending};
+use super::run::{self, Job, MoreJobs, Options, Pending};
 use super::signals::Signals;
 use super::source::{self, Given};
 use super::sources::{self, Kept, Source};
 use super::{look, passing, pick, runtime, settings};
 use crate::base::selection::{Selection, SelectionError};
-use crate::engine::{Goal, Item, ItemSource, Order};
+use crate::engine::{Goal, Item, ItemKey, ItemSource, Order};
 
 /// Does the command; `typed` and `line` are what was typed, `item_args` makes the flags of one item.
 pub fn run(args: &GetArgs, item_args: &ItemArgs, typed: &ArgMatches, line: Vec<String>) -> Exit {
@@ -45,7 +47,8 @@ fn work(
 ) -> Result<Exit, Problem> {
     let looks = args.look.list || args.look.dry_run;
     let sources = sources::read(args, item_args, display)?;
-    if sources.is_empty() {
+    let reads = args.batch.input_file.as_deref() == Some(Path::new("-"));
+    if sources.is_empty() && !reads {
         display.note("nothing to do: no source was given");
         return Ok(Exit::Success);
     }
@@ -54,6 +57,7 @@ fn work(
     }
     let archive = args.batch.archive.as_deref().map(Archive::open).transpose()?;
     let passes = passing::asked(args);
+    let feed = if reads { Some(more_jobs(sources.len(), item_args.clone(), looks)?) } else { None };
     let jobs = sources.into_iter().map(|source| job(source, looks, passes)).collect();
     runtime::block_on(async {
         let mut signals = Signals::listen()?;
@@ -73,6 +77,7 @@ fn work(
             session: args.batch.save_session.clone().filter(|_| !looks),
             hooks: if looks { Hooks::default() } else { Hooks::new(&args.hooks) },
             headers: args.network.headers.clone(),
+            feed,
             ..Options::one(&engine)
         };
         let ended = run::run(engine, jobs, options, started, display, &mut signals).await?;
@@ -133,6 +138,22 @@ pub fn check_dir(dir: &Path) -> Result<(), Problem> {
         }
         _ => Ok(()),
     }
+}
+
+/// Jobs of the sources that come over standard input, behind `before` others.
+fn more_jobs(before: usize, item_args: ItemArgs, looks: bool) -> Result<MoreJobs, Problem> {
+    let mut keys = (before as u32 + 1..).map(ItemKey);
+    let make = move |entry: Result<Entry, Problem>| {
+        let key = keys.next().expect("keys enough");
+        match entry {
+            Ok(entry) => job(sources::of_entry(key, entry, &item_args, None), looks, false),
+            Err(problem) => {
+                let (text, pending) = ("standard input".to_owned(), Pending::Wrong(problem));
+                Job { key, text, entry: Entry::default(), pending }
+            }
+        }
+    };
+    Ok(MoreJobs { feed: Feed::start()?, make: Box::new(make) })
 }
 
 /// A source on its way to the engine; with `looks` no farther than its metadata. `passes`: its bytes go to standard

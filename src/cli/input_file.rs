@@ -59,24 +59,61 @@ pub struct Entry {
 /// The line, from 1, and what is wrong with it, where it can't be said what a line belongs to. Unknown keys are the
 /// item's affair.
 pub fn parse(text: &str) -> Result<Vec<Entry>, (usize, &'static str)> {
-    let mut entries: Vec<Entry> = Vec::new();
-    for (line, content) in (1..).zip(text.lines()) {
+    let (mut reader, mut entries) = (Reader::default(), Vec::new());
+    for line in text.lines() {
+        entries.extend(reader.line(line)?);
+    }
+    entries.extend(reader.end());
+    Ok(entries)
+}
+
+/// Reads such a file line by line.
+#[derive(Debug, Default)]
+pub struct Reader {
+    line: usize,
+    /// The source whose options may still come.
+    open: Option<Entry>,
+}
+
+impl Reader {
+    /// Takes the next line, without its end. A line with a source gives out the one before it.
+    ///
+    /// # Errors
+    /// As [`parse`]; the next line may be good again.
+    pub fn line(&mut self, content: &str) -> Result<Option<Entry>, (usize, &'static str)> {
+        self.line += 1;
+        let line = self.line;
         let content = if line == 1 { content.trim_start_matches('\u{feff}') } else { content };
         let trimmed = content.trim();
         if trimmed.is_empty() || trimmed.starts_with('#') {
-            continue;
+            return Ok(None);
         }
         if !content.starts_with([' ', '\t']) {
-            entries.push(Entry { source: trimmed.to_owned(), options: Vec::new(), line });
-            continue;
+            return Ok(self.open.replace(Entry { source: trimmed.to_owned(), options: Vec::new(), line }));
         }
-        let entry = entries.last_mut().ok_or((line, "an indented line, but no source before it"))?;
+        let entry = self.open.as_mut().ok_or((line, "an indented line, but no source before it"))?;
         let (key, value) = trimmed.split_once('=').ok_or((line, "an indented line is KEY=VALUE"))?;
         let key = key.trim();
         let key = ALIASES.iter().find(|(alias, _)| *alias == key).map_or(key, |(_, name)| name);
         entry.options.push((key.to_owned(), value.trim().to_owned()));
+        Ok(None)
     }
-    Ok(entries)
+
+    /// Passes over a line; its number.
+    pub fn skip(&mut self) -> usize {
+        self.line += 1;
+        self.line
+    }
+
+    /// True if there is a source whose options may still come.
+    pub fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// No more options will come: gives the last source out.
+    pub fn end(&mut self) -> Option<Entry> {
+        self.open.take()
+    }
 }
 
 /// The entries as [`parse`] reads them.

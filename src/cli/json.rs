@@ -8,7 +8,10 @@ use serde_json::{Map, Value, json};
 use super::exit::Exit;
 use super::kept::Kept;
 use super::status::stage_word;
+use super::unresolved::Unresolved;
+use super::why::Why;
 use crate::base::id::TorrentId;
+use crate::base::limit::Limit;
 use crate::base::metainfo::Info;
 use crate::engine::plan::Plan;
 use crate::engine::{ItemKey, Progress, Stage};
@@ -82,6 +85,11 @@ pub fn slashed(path: &std::path::Path) -> String {
     path.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/")
 }
 
+/// Bytes a second, 0 for a pause, null without a limit.
+fn limit(limit: Limit) -> Value {
+    if limit.holds() { limit.rate().into() } else { Value::Null }
+}
+
 /// A moment of an item; sizes in bytes, rates in bytes a second, `eta` in seconds or null.
 pub fn progress(key: ItemKey, progress: &Progress, eta: Option<std::time::Duration>) -> Value {
     let swarm = &progress.swarm;
@@ -102,6 +110,7 @@ pub fn progress(key: ItemKey, progress: &Progress, eta: Option<std::time::Durati
         "unchoked_by": swarm.unchoked_us,
         "trackers": progress.trackers.1,
         "trackers_answered": progress.trackers.0,
+        "trackers_failed": progress.trackers_failed,
         "dht_nodes": progress.dht_nodes,
         "dht_queries": progress.dht_queries,
         "metadata_pieces_done": swarm.metadata.map(|(have, _)| have),
@@ -109,8 +118,15 @@ pub fn progress(key: ItemKey, progress: &Progress, eta: Option<std::time::Durati
         "checked": progress.checked.map(|(done, _)| done),
         "to_check": progress.checked.map(|(_, all)| all),
         "eta": eta.map(|left| left.as_secs()),
+        "limit_down": limit(progress.limits.down),
+        "limit_up": limit(progress.limits.up),
     });
     event("progress", Some(key), fields)
+}
+
+/// Nothing has come for a while; `reason` is a word, `message` says it to people.
+pub fn why(key: ItemKey, why: &Why) -> Value {
+    event("why", Some(key), json!({ "reason": why.word, "message": why.text }))
 }
 
 /// A file that is whole and verified; `index` from 1 as `info` shows it.
@@ -195,6 +211,25 @@ pub fn created(created: &Created<'_>) -> Value {
         "files": files(info),
     });
     event("created", Some(ItemKey(1)), fields)
+}
+
+/// What `ls` says of a link whose metadata has not come yet: a `kept` of which little is known.
+pub fn unresolved(link: &Unresolved) -> Value {
+    let (v1, v2) = hashes(&link.id);
+    let fields = json!({
+        "info_hash_v1": v1,
+        "info_hash_v2": v2,
+        "name": link.name,
+        "path": link.dir(),
+        "state": "unresolved",
+        "done": 0,
+        "total": 0,
+        "downloaded": 0,
+        "uploaded": 0,
+        "added": link.added,
+        "completed": null,
+    });
+    event("kept", None, fields)
 }
 
 /// What ended an item, or the run where `key` is none.

@@ -11,7 +11,9 @@ use super::settings;
 use super::size_time::{size, size_of};
 use super::status::percent;
 use super::text::escape;
+use super::unresolved::{self, Unresolved};
 use crate::base::bitfield::Bitfield;
+use crate::base::id::TorrentId;
 use crate::base::metainfo::Info;
 use crate::io::lock::TargetLock;
 use crate::io::resume::ResumeRecord;
@@ -94,10 +96,15 @@ pub fn list(args: &LsArgs) -> Exit {
 }
 
 fn list_all(args: &LsArgs) -> Result<Exit, Problem> {
-    let all = all(&state_folder(&args.state)?)?;
+    let state_dir = state_folder(&args.state)?;
+    let all = all(&state_dir)?;
     let shown = all.iter().filter(|kept| !args.unfinished || kept.state == KeptState::Unfinished);
     for kept in shown {
         let line = if args.json { json::kept(kept).to_string() } else { line(kept) };
+        print_result(&line)?;
+    }
+    for link in unresolved::all(&state_dir) {
+        let line = if args.json { json::unresolved(&link).to_string() } else { link_line(&link) };
         print_result(&line)?;
     }
     Ok(Exit::Success)
@@ -116,6 +123,13 @@ fn line(kept: &Kept) -> String {
     )
 }
 
+/// `0123456789  unfinished    --      no metadata  a name -> /home/me`
+fn link_line(link: &Unresolved) -> String {
+    let id = link.id.to_string();
+    let (name, dir) = (escape(&link.name), escape(link.dir()));
+    format!("{}  {:10}  {:>4}  {:>15}  {name} -> {dir}", &id[..10], KeptState::Unfinished.word(), "--", "no metadata")
+}
+
 /// `rm`.
 pub fn remove(args: &RmArgs) -> Exit {
     told(remove_all(args))
@@ -124,9 +138,13 @@ pub fn remove(args: &RmArgs) -> Exit {
 fn remove_all(args: &RmArgs) -> Result<Exit, Problem> {
     let state_dir = state_folder(&args.state)?;
     let all = all(&state_dir)?;
-    let mut chosen: Vec<&Kept> = Vec::new();
+    let links = unresolved::all(&state_dir);
+    let (mut chosen, mut chosen_links): (Vec<&Kept>, Vec<&Unresolved>) = Default::default();
     for word in &args.which {
-        chosen.push(find(&all, word)?);
+        match find(&all, &links, word)? {
+            Found::Kept(kept) => chosen.push(kept),
+            Found::Link(link) => chosen_links.push(link),
+        }
     }
     let over = |kept: &&Kept| {
         (args.complete && kept.state == KeptState::Complete) || (args.gone && kept.state == KeptState::Gone)
@@ -137,20 +155,50 @@ fn remove_all(args: &RmArgs) -> Result<Exit, Problem> {
         forget(&state_dir, kept)?;
         print_result(&format!("forgot {}  {}", kept.record.id, escape(&kept.name)))?;
     }
+    chosen_links.dedup_by_key(|link| link.id);
+    for link in chosen_links {
+        unresolved::forget(&state_dir, &link.id);
+        print_result(&format!("forgot {}  {}", link.id, escape(&link.name)))?;
+    }
     Ok(Exit::Success)
 }
 
+/// What `rm` can forget.
+#[derive(Clone, Copy)]
+enum Found<'a> {
+    Kept(&'a Kept),
+    Link(&'a Unresolved),
+}
+
+impl Found<'_> {
+    fn id(&self) -> TorrentId {
+        match self {
+            Found::Kept(kept) => kept.record.id,
+            Found::Link(link) => link.id,
+        }
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Found::Kept(kept) => &kept.name,
+            Found::Link(link) => &link.name,
+        }
+    }
+}
+
 /// The one that `word` means: an info hash, the beginning of one, or a name.
-fn find<'a>(all: &'a [Kept], word: &str) -> Result<&'a Kept, Problem> {
+fn find<'a>(all: &'a [Kept], links: &'a [Unresolved], word: &str) -> Result<Found<'a>, Problem> {
     const SHORTEST: usize = 4;
     let lower = word.to_ascii_lowercase();
-    let begins = |kept: &&Kept| {
-        let mut hashes = kept.record.id.v1().map(|hash| hash.to_string()).into_iter();
-        let second = kept.record.id.v2().map(|hash| hash.to_string());
+    let begins = |found: &Found<'_>| {
+        let id = found.id();
+        let mut hashes = id.v1().map(|hash| hash.to_string()).into_iter();
+        let second = id.v2().map(|hash| hash.to_string());
         lower.len() >= SHORTEST && hashes.by_ref().chain(second).any(|hash| hash.starts_with(&lower))
     };
-    let named: Vec<&Kept> = all.iter().filter(|kept| kept.name == word).collect();
-    let found = if named.is_empty() { all.iter().filter(begins).collect() } else { named };
+    let every = || all.iter().map(Found::Kept).chain(links.iter().map(Found::Link));
+    let named: Vec<Found<'_>> = every().filter(|found| found.name() == word).collect();
+    let found = if named.is_empty() { every().filter(begins).collect() } else { named };
     match found[..] {
         [one] => Ok(one),
         [] => Err(Problem::new(Exit::NotFound, format!("{}: no such download is known", escape(word)))

@@ -118,8 +118,10 @@ const JSON: &[&str] = &[
      --dry-run.",
     "progress: once a second; \"stage\", \"done\", \"total\", \"pieces_done\", \"pieces\", \"down_rate\", \"up_rate\", \
      \"downloaded\", \"uploaded\", \"wasted\", \"peers\", \"peers_known\", \"seeds\", \"unchoked_by\", \"trackers\", \
-     \"trackers_answered\", \"dht_nodes\", \"dht_queries\", \"metadata_pieces_done\", \"metadata_pieces\", \"checked\", \
-     \"to_check\", \"eta\".",
+     \"trackers_answered\", \"trackers_failed\", \"dht_nodes\", \"dht_queries\", \"metadata_pieces_done\", \"metadata_pieces\", \"checked\", \
+     \"to_check\", \"eta\", \"limit_down\", \"limit_up\" (null without a limit, 0 in a pause).",
+    "why: \"reason\" (no_peers, unreachable, metadata, choked, silent, disk, limit, paused), \"message\"; nothing has come for \
+     15 s. Once, until something moves again.",
     "file: \"index\", \"path\"; a selected file is whole and verified.",
     "complete: \"path\"; all that was selected is complete.",
     "created: what create made: \"name\", \"path\", the hashes, \"magnet\", \"piece_length\", \"pieces\", \"total_size\", \
@@ -137,7 +139,8 @@ const INPUT_FILE: &[&str] = &[
      KEY=VALUE sets a flag of the source above it, before the command line's: dir, output, select, exclude, check, \
      overwrite, no-part, allocate, no-space-check, sequential, first-last, seed-ratio, seed-time, no-upload, \
      metadata-timeout, stall-timeout, tracker, no-trackers, peer. aria2's out, select-file, bt-tracker, allow-overwrite, \
-     file-allocation and bt-stop-timeout mean the same things.",
+     file-allocation and bt-stop-timeout mean the same things. What comes over standard input (-i -) is read while the \
+     run is under way: an item begins when the next source or the end comes, or nothing more for a moment.",
     "--save-session writes such a file.",
 ];
 

@@ -15,6 +15,7 @@ use super::item_args::ItemArgs;
 use super::kept::{self, KeptState};
 use super::settings;
 use super::source::{self, Given};
+use super::unresolved::{self, Unresolved};
 use crate::base::magnet::Magnet;
 use crate::base::metainfo::{self, Metainfo};
 use crate::engine::ItemKey;
@@ -43,7 +44,8 @@ pub struct Kept {
 /// An input file is not read beyond this.
 const LONGEST_FILE: u64 = 64 << 20;
 
-/// Reads them all, in the order: state folder, command line, input file.
+/// Reads them all, in the order: state folder, command line, input file. What comes over standard input (`-i -`) is not
+/// among them: it is read during the run.
 ///
 /// # Errors
 /// If the input file or the state folder can't be read. What is wrong with one source is that source's affair.
@@ -59,43 +61,61 @@ pub fn read(args: &GetArgs, item_args: &ItemArgs, display: &Display) -> Result<V
         for kept in kept::all(&state_dir)?.into_iter().filter(|kept| kept.state == KeptState::Unfinished) {
             sources.push(of_record(keys.next().expect("keys enough"), &kept.record, &shared, plain.clone()));
         }
+        for link in unresolved::all(&state_dir) {
+            sources.push(of_unresolved(keys.next().expect("keys enough"), link, item_args, display));
+        }
     }
     for typed in &args.sources {
         let entry = Entry { source: typed.to_string_lossy().into_owned(), options: shared.clone(), line: 0 };
-        sources.push(of_text(keys.next().expect("keys enough"), typed, entry, Ok(plain.clone()), display));
+        sources.push(of_text(keys.next().expect("keys enough"), typed, entry, Ok(plain.clone()), Some(display)));
     }
-    if let Some(path) = &args.batch.input_file {
+    if let Some(path) = args.batch.input_file.as_deref().filter(|path| *path != "-") {
         for entry in entries(path)? {
-            let (typed, own) = (OsString::from(&entry.source), item_args.with(&entry.options).map(Rc::new));
-            let own = own.map_err(|problem| Problem {
-                message: format!("{} (line {}): {}", source::shown(&entry.source), entry.line, problem.message),
-                ..problem
-            });
-            let own = match (&typed, own) {
-                (typed, Ok(_)) if typed == "-" => Err(Problem::new(
-                    Exit::Usage,
-                    format!("line {}: - stands for standard input on the command line alone", entry.line),
-                )),
-                (_, own) => own,
-            };
-            let options = shared.iter().filter(|(key, _)| !entry.options.iter().any(|(own, _)| own == key));
-            let options = options.chain(&entry.options).cloned().collect();
-            let entry = Entry { options, ..entry };
-            sources.push(of_text(keys.next().expect("keys enough"), &typed, entry, own, display));
+            sources.push(of_entry(keys.next().expect("keys enough"), entry, item_args, Some(display)));
         }
     }
     Ok(sources)
 }
 
+/// The source of an entry of an input file.
+pub fn of_entry(key: ItemKey, entry: Entry, item_args: &ItemArgs, display: Option<&Display>) -> Source {
+    let shared = item_args.options();
+    let (typed, own) = (OsString::from(&entry.source), item_args.with(&entry.options).map(Rc::new));
+    let own = own.map_err(|problem| Problem {
+        message: format!("{} (line {}): {}", source::shown(&entry.source), entry.line, problem.message),
+        ..problem
+    });
+    let own = match (&typed, own) {
+        (typed, Ok(_)) if typed == "-" => Err(Problem::new(
+            Exit::Usage,
+            format!("line {}: - stands for standard input on the command line alone", entry.line),
+        )),
+        (_, own) => own,
+    };
+    let options = shared.iter().filter(|(key, _)| !entry.options.iter().any(|(own, _)| own == key));
+    let options = options.chain(&entry.options).cloned().collect();
+    let entry = Entry { options, ..entry };
+    of_text(key, &typed, entry, own, display)
+}
+
+/// A link whose metadata an earlier run looked for, with the flags that it had then; what this run's command line says
+/// counts before them, but for where it goes and what is selected. How long to wait is this run's affair alone.
+fn of_unresolved(key: ItemKey, link: Unresolved, item_args: &ItemArgs, display: &Display) -> Source {
+    const ITS_OWN: [&str; 4] = ["dir", "output", "select", "exclude"];
+    let given = item_args.options();
+    let mut entry = link.entry;
+    entry.options.retain(|(key, _)| {
+        let said = given.iter().any(|(given, _)| given == key);
+        ITS_OWN.contains(&key.as_str()) || (!said && !key.ends_with("-timeout"))
+    });
+    of_entry(key, entry, item_args, Some(display))
+}
+
 fn entries(path: &Path) -> Result<Vec<Entry>, Problem> {
     let mut bytes = Vec::new();
-    let read = match path == "-" {
-        true => std::io::stdin().take(LONGEST_FILE + 1).read_to_end(&mut bytes),
-        false => std::fs::File::open(path).and_then(|file| file.take(LONGEST_FILE + 1).read_to_end(&mut bytes)),
-    };
-    let shown = if path == "-" { Path::new("standard input") } else { path };
-    read.map_err(|error| file_problem("read", shown, error))?;
-    let wrong = |why: String| Problem::new(Exit::Usage, format!("{}{why}", shown.display()));
+    let read = std::fs::File::open(path).and_then(|file| file.take(LONGEST_FILE + 1).read_to_end(&mut bytes));
+    read.map_err(|error| file_problem("read", path, error))?;
+    let wrong = |why: String| Problem::new(Exit::Usage, format!("{}{why}", path.display()));
     if bytes.len() as u64 > LONGEST_FILE {
         return Err(wrong(" is too long for a list of sources".into()));
     }
@@ -109,7 +129,7 @@ fn of_text(
     typed: &OsStr,
     mut entry: Entry,
     args: Result<Rc<GetArgs>, Problem>,
-    display: &Display,
+    display: Option<&Display>,
 ) -> Source {
     let text = source::shown(&typed.to_string_lossy());
     // Its flags are wrong: there is no use in reading it.
@@ -117,7 +137,7 @@ fn of_text(
         Ok(_) => Given::read(typed),
         Err(_) => Ok(Given::Url(String::new())),
     };
-    if let (Ok(_), Ok(_), Some(note)) = (&given, &args, source::cut_by_the_shell(typed)) {
+    if let (Ok(_), Ok(_), Some(note), Some(display)) = (&given, &args, source::cut_by_the_shell(typed), display) {
         display.note(&format!("note: {note}"));
     }
     match &given {

@@ -1,4 +1,4 @@
-//! The state of an item in words: what stage it is in, and why nothing moves.
+//! The state of an item in words: what stage it is in, and how far it is.
 
 use std::time::{Duration, Instant};
 
@@ -87,95 +87,6 @@ pub fn percent(done: u64, all: u64) -> u64 {
     (u128::from(done) * 100 / u128::from(all.max(1))) as u64
 }
 
-/// One plain line on why nothing comes, for what `progress` shows.
-pub fn why_still(progress: &Progress) -> String {
-    let swarm = &progress.swarm;
-    let (answered, trackers) = progress.trackers;
-    let for_metadata = if progress.stage == Stage::Resolving { " for the metadata" } else { "" };
-    if swarm.connected > 0 {
-        let peers = count(swarm.connected.into(), "peer");
-        return match (progress.stage, swarm.unchoked_us) {
-            (Stage::Resolving, _) => format!("{peers} connected, none has sent the metadata yet"),
-            (_, 0) => format!("{peers}, all choking us"),
-            (_, open) if open < swarm.connected => format!("{peers}, {open} would send but nothing comes"),
-            _ => format!("{peers}, nothing comes; perhaps none has the missing pieces"),
-        };
-    }
-    let tracked = match (answered, trackers) {
-        (_, 0) => "there is no tracker".to_owned(),
-        (0, 1) => "the tracker has not answered".to_owned(),
-        (0, all) => format!("none of {all} trackers has answered"),
-        (1, 1) => "the tracker answered".to_owned(),
-        (some, all) => format!("{some} of {all} trackers answered"),
-    };
-    let nodes = match progress.dht_nodes {
-        0 => String::new(),
-        nodes => format!(", the DHT has {}", count(nodes.into(), "node")),
-    };
-    match (swarm.known, swarm.dialling) {
-        (0, _) => format!("no peers found yet{for_metadata}: {tracked}{nodes}"),
-        (known, 0) => {
-            format!("none of {} can be reached{for_metadata}; trying again", count(known.into(), "known peer"))
-        }
-        (known, dialling) => {
-            format!("calling {dialling} of {}{for_metadata}, none has answered yet", count(known.into(), "known peer"))
-        }
-    }
-}
-
-/// Notices that an item does not move.
-#[derive(Debug)]
-pub struct Stillness {
-    mark: Mark,
-    since: Instant,
-    told: bool,
-}
-
-/// What moves while an item makes headway.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Mark {
-    stage: Stage,
-    downloaded: u64,
-    done: u64,
-    checked: u64,
-    metadata: u32,
-}
-
-impl Mark {
-    fn of(progress: &Progress) -> Mark {
-        Mark {
-            stage: progress.stage,
-            downloaded: progress.swarm.downloaded,
-            done: progress.swarm.done_bytes,
-            checked: progress.checked.map_or(0, |(done, _)| done),
-            metadata: progress.swarm.metadata.map_or(0, |(have, _)| have),
-        }
-    }
-}
-
-impl Stillness {
-    /// After so long without headway the reason is told, once until it moves again.
-    pub const PATIENCE: Duration = Duration::from_secs(15);
-
-    pub fn new(now: Instant, progress: &Progress) -> Self {
-        Stillness { mark: Mark::of(progress), since: now, told: false }
-    }
-
-    /// The reason, when it is time to tell it.
-    pub fn look(&mut self, now: Instant, progress: &Progress) -> Option<String> {
-        let mark = Mark::of(progress);
-        if mark != self.mark {
-            *self = Stillness { mark, since: now, told: false };
-        }
-        let waits_for_peers = matches!(progress.stage, Stage::Resolving | Stage::Downloading);
-        if self.told || !waits_for_peers || now.duration_since(self.since) < Self::PATIENCE {
-            return None;
-        }
-        self.told = true;
-        Some(why_still(progress))
-    }
-}
-
 /// A download rate that follows slowly, for times to arrival that do not jump.
 #[derive(Debug, Default)]
 pub struct Pace {
@@ -226,34 +137,6 @@ mod tests {
     fn per_cent_does_not_promise_more_than_there_is() {
         assert_eq!((percent(999, 1000), percent(1000, 1000), percent(0, 0)), (99, 100, 0));
         assert_eq!(percent(u64::MAX - 1, u64::MAX), 99);
-    }
-
-    #[test]
-    fn stillness_is_told_once_and_again_only_after_something_moved() {
-        let start = Instant::now();
-        let at = |seconds| start + Duration::from_secs(seconds);
-        let mut still = progress(Stage::Downloading, Snapshot { connected: 3, ..Snapshot::default() });
-        let mut stillness = Stillness::new(start, &still);
-        assert_eq!(stillness.look(at(14), &still), None);
-        assert_eq!(stillness.look(at(15), &still).as_deref(), Some("3 peers, all choking us"));
-        assert_eq!(stillness.look(at(40), &still), None);
-        still.swarm.downloaded = 1;
-        assert_eq!(stillness.look(at(50), &still), None);
-        assert!(stillness.look(at(65), &still).is_some());
-        still.stage = Stage::Seeding;
-        assert_eq!(stillness.look(at(99), &still), None);
-        assert_eq!(stillness.look(at(199), &still), None);
-    }
-
-    #[test]
-    fn reasons_name_the_trackers_the_nodes_and_the_peers() {
-        let none = progress(Stage::Resolving, Snapshot::default());
-        assert_eq!(
-            why_still(&none),
-            "no peers found yet for the metadata: none of 8 trackers has answered, the DHT has 143 nodes"
-        );
-        let dead = progress(Stage::Downloading, Snapshot { known: 20, ..Snapshot::default() });
-        assert_eq!(why_still(&dead), "none of 20 known peers can be reached; trying again");
     }
 
     #[test]

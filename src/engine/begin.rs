@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use super::context::SharedContext;
 use super::goals::Goals;
 use super::item::{Event, Failure, FailureKind, Goal, Item, ItemKey, ItemSource, Progress, Sink, Stage};
+use super::limits::RunLimits;
 use super::links::Links;
 use super::order;
 use super::playback::{Playback, Readers};
@@ -57,6 +58,7 @@ impl TorrentTask {
         let (prepared, prepared_in) = mpsc::unbounded_channel();
         let (saved, saved_in) = mpsc::unbounded_channel();
         let running = context.running.subscribe();
+        let limits = context.limits.as_ref().map(RunLimits::watch);
         let (blocks, totals) = (watch::channel(None).0, watch::channel(Totals::default()).0);
         let (id, name) = match &item.source {
             ItemSource::Torrent(metainfo) => (metainfo.info.id, Some(metainfo.info.name.clone())),
@@ -133,6 +135,7 @@ impl TorrentTask {
             prepared: prepared_in,
             saved: saved_in,
             running,
+            limits,
         };
         (task, inbox, seen)
     }
@@ -294,6 +297,7 @@ impl TorrentTask {
         if !self.item.upload {
             self.torrent.on_command(now, Command::UploadSlots(0));
         }
+        self.on_limits();
         let incomplete = want.has_beyond(verified);
         if let Some(files) = opened.files() {
             for index in files.take_finished() {

@@ -9,6 +9,7 @@ use crate::base::magnet::Magnet;
 use crate::base::metainfo::{Info, Metainfo};
 use crate::base::selection::Selection;
 pub use crate::io::file_set::Allocate;
+use crate::io::limiter_task::Limits;
 use crate::swarm::action::Snapshot;
 
 /// Names an item for the whole run; the command line counts them from 1.
@@ -226,12 +227,18 @@ pub struct Progress {
     pub up_rate: u64,
     /// Trackers that answered, and all.
     pub trackers: (u32, u32),
+    /// Trackers whose last announce failed.
+    pub trackers_failed: u32,
+    /// What may flow.
+    pub limits: Limits,
     /// DHT nodes in the table.
     pub dht_nodes: u32,
     /// Queries that this run has sent to the DHT.
     pub dht_queries: u64,
     /// One entry per cell of a piece strip is made from this: verified pieces, one bit each (empty before metadata).
     pub pieces: Arc<[u64]>,
+    /// The same of the pieces that are on their way or being written.
+    pub under_way: Arc<[u64]>,
     /// Our listen address, once there is one.
     pub listening: Option<SocketAddr>,
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::base::limit::Limit;
@@ -17,6 +18,9 @@ pub struct LimitSettings {
     /// Counts before the others where it says something.
     pub schedule: Option<Schedule>,
 }
+
+/// Peers of a torrent that are served at a time without a limit.
+const SLOTS: u32 = 8;
 
 /// A moment of the local day.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,6 +62,11 @@ impl RunLimits {
         Some(RunLimits { limiter, _clock: clock })
     }
 
+    /// To hear of changes.
+    pub(super) fn watch(&self) -> watch::Receiver<Limits> {
+        self.limiter.watch()
+    }
+
     /// The limits as they are now.
     pub fn limits(&self) -> Limits {
         self.limiter.limits()
@@ -65,6 +74,18 @@ impl RunLimits {
 
     pub(super) fn throttle(&self, group: u32, peer: PeerKey) -> Throttle {
         self.limiter.throttle(group, peer.0)
+    }
+}
+
+/// How many peers of a torrent are served at a time: under a small limit so few that each gets a block before it loses
+/// patience, in a pause none.
+pub(super) fn upload_slots(limit: Limit) -> u32 {
+    /// Bytes a second that a peer is worth serving with.
+    const LEAST_RATE: u64 = 2 << 10;
+    match limit {
+        Limit::Off => SLOTS,
+        Limit::Rate(rate) => (rate.get() / LEAST_RATE).clamp(2, SLOTS.into()) as u32,
+        Limit::Paused => 0,
     }
 }
 
@@ -110,6 +131,12 @@ mod tests {
         assert_eq!([at(0), at(1), at(2), at(3)], [rates(5, 6), rates(7, 6), rates(8, 9), rates(5, 6)]);
         assert_eq!(at(4), Limits { down: Limit::Paused, up: Limit::Paused });
         assert!(settings.any() && !LimitSettings::default().any());
+    }
+
+    #[test]
+    fn a_small_limit_serves_few_at_a_time() {
+        let slots = [1, 5_000, 10_000, 1 << 20].map(|rate| upload_slots(Limit::bytes(rate)));
+        assert_eq!((slots, upload_slots(Limit::Off), upload_slots(Limit::Paused)), ([2, 2, 4, 8], 8, 0));
     }
 
     #[tokio::test]

@@ -15,6 +15,7 @@ use tokio::time::sleep_until;
 use super::context::SharedContext;
 use super::goals::Goals;
 use super::item::{Event, Failure, FailureKind, Item, ItemKey, Sink, Stage};
+use super::limits::{RunLimits, upload_slots};
 use super::links::{Dialled, Links};
 use super::playback::{Playback, Readers};
 use super::prepare::{Opened, Prepared};
@@ -28,6 +29,7 @@ use crate::io::check::CheckWatch;
 use crate::io::dht_task::{DhtHandle, DhtSearch, DhtStatus};
 use crate::io::dial::Greeted;
 use crate::io::disk::{DiskReport, TorrentDisk};
+use crate::io::limiter_task::Limits;
 use crate::io::lsd_task::Neighbours;
 use crate::io::peer_task::PeerReport;
 use crate::io::tracker_task::{TrackerHandle, TrackerNews, TrackerStatus};
@@ -61,6 +63,8 @@ pub(super) struct Inbox {
     pub saved: mpsc::UnboundedReceiver<Option<String>>,
     /// How many items share the memory.
     pub running: watch::Receiver<u32>,
+    /// `None` if nothing is ever limited.
+    pub limits: Option<watch::Receiver<Limits>>,
 }
 
 /// The other ends, to be cloned into what sends.
@@ -204,6 +208,7 @@ impl TorrentTask {
             Some(complaint) = inbox.saved.recv() => self.on_saved(complaint),
             Ok(()) = inbox.running.changed() => self.on_running(*inbox.running.borrow_and_update()),
             Ok(()) = self.path_end.changed() => self.on_path_end(),
+            true = changed(&mut inbox.limits) => self.on_limits(),
             control = inbox.controls.recv() => self.on_control(control),
             () = sleep_until(due.unwrap_or(now).into()), if due.is_some() => self.on_timeout(),
         }
@@ -288,6 +293,15 @@ impl TorrentTask {
         self.torrent.on_command(Instant::now(), Command::Memory(share));
     }
 
+    /// Serves as many peers at a time as the limit lets it.
+    pub(super) fn on_limits(&mut self) {
+        if let (Some(limits), true) = (&self.context.limits, self.item.upload) {
+            let slots = upload_slots(limits.limits().up);
+            self.torrent.on_command(Instant::now(), Command::UploadSlots(slots));
+        }
+        self.gauge.touch();
+    }
+
     fn on_control(&mut self, control: Option<Control>) {
         match control {
             Some(Control::Go(selection)) => return self.go(selection),
@@ -365,6 +379,9 @@ impl TorrentTask {
         self.gauge.publish(now, force, |progress| {
             progress.swarm = torrent.snapshot();
             progress.pieces = torrent.have().map_or_else(|| Arc::from([]), |have| have.words().into());
+            progress.under_way = torrent.under_way().map_or_else(|| Arc::from([]), |bits| bits.words().into());
+            progress.trackers_failed = trackers.as_ref().map_or(0, |trackers| trackers.borrow().failed());
+            progress.limits = context.limits.as_ref().map(RunLimits::limits).unwrap_or_default();
             progress.trackers = trackers.as_ref().map_or((0, 0), |trackers| trackers.borrow().counts());
             progress.checked = check.progress();
             let dht = context.dht.get().and_then(Option::as_ref).map(DhtHandle::status).unwrap_or_default();

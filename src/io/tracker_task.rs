@@ -75,6 +75,11 @@ impl TrackerStatus {
         (self.trackers.iter().filter(|tracker| tracker.answered).count() as u32, self.trackers.len() as u32)
     }
 
+    /// Trackers whose last announce failed.
+    pub fn failed(&self) -> u32 {
+        self.trackers.iter().filter(|tracker| tracker.error.is_some()).count() as u32
+    }
+
     /// A URL that can't be asked: its reason, once.
     fn refuse(&mut self, error: &UrlError) {
         let row = TrackerState { name: "tracker".into(), error: Some(error.to_string()), ..TrackerState::default() };

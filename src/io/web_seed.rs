@@ -184,9 +184,13 @@ impl Work {
             let bytes = chunk.as_ref();
             let skipped = bytes.len().min(skip as usize);
             skip -= skipped as u64;
-            self.on_bytes(&bytes[skipped..]).await;
-            if !self.have_leave().await {
-                return Err(Trouble::Closed);
+            // Under a limit a little at a time: one chunk may be worth a second of it.
+            let most = if self.share.is_some() { AHEAD as usize } else { usize::MAX };
+            for part in bytes[skipped..].chunks(most) {
+                self.on_bytes(part).await;
+                if !self.have_leave().await {
+                    return Err(Trouble::Closed);
+                }
             }
         }
         if self.queue.remaining() == 0 {

@@ -256,6 +256,8 @@ pub struct Snapshot {
     pub metadata: Option<(u32, u32)>,
     /// Memory of open pieces and leases.
     pub staged_bytes: u64,
+    /// Pieces that are with the disk threads.
+    pub disk_jobs: u32,
 }
 
 /// Which of a piece's blocks a run holds; used by staging and by tests.

@@ -237,6 +237,7 @@ impl Torrent {
             snapshot.pieces = pieces.layout.pieces();
             snapshot.pieces_done = pieces.verified();
             snapshot.staged_bytes = pieces.staging.charged();
+            snapshot.disk_jobs = pieces.jobs;
         }
         snapshot
     }
@@ -255,6 +256,17 @@ impl Torrent {
     /// Pieces that are verified; `None` before the metadata.
     pub fn have(&self) -> Option<&Bitfield> {
         self.pieces.as_ref().map(|pieces| &pieces.have)
+    }
+
+    /// Pieces that are being fetched, hashed or written; `None` before the metadata.
+    pub fn under_way(&self) -> Option<Bitfield> {
+        let pieces = self.pieces.as_ref()?;
+        let mut bits = Bitfield::new(pieces.layout.pieces());
+        let open = pieces.staging.open_pieces().map(|open| open.piece);
+        open.chain(pieces.finishing.iter().copied()).for_each(|piece| {
+            bits.set(piece);
+        });
+        Some(bits)
     }
 
     /// Blocks of pieces that lie unverified on disk, for the resume data.

@@ -1,6 +1,6 @@
 //! One source of a run and what has become of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,8 @@ use crate::cli::hooks::Told;
 use crate::cli::input_file::Entry;
 use crate::cli::json;
 use crate::cli::source::{self, Given};
-use crate::engine::{Goal, Item, ItemHandle, ItemKey, ItemSource, Progress, Stage};
+use crate::cli::unresolved;
+use crate::engine::{Goal, Item, ItemHandle, ItemKey, ItemSource, Progress, Sink, Stage};
 
 /// Makes an item of a source once it has been fetched.
 pub type MakeItem = Box<dyn FnOnce(Given) -> Result<Item, Problem>>;
@@ -83,6 +84,8 @@ pub(super) struct Tracked {
     pub problem: Option<String>,
     pub last: Progress,
     pub took: Duration,
+    /// The state folder has a note of its link.
+    link_is_kept: bool,
 }
 
 impl Tracked {
@@ -104,6 +107,7 @@ impl Tracked {
             problem: None,
             last: Progress::default(),
             took: Duration::ZERO,
+            link_is_kept: false,
         };
         match pending {
             Pending::Item(item) => tracked.become_item(*item),
@@ -118,6 +122,27 @@ impl Tracked {
         self.name = source::label(&item.source);
         self.item = Some(item);
         self.state = State::Waiting;
+    }
+
+    /// Lets the next run know of a link whose metadata has not come yet.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn keep_link(&mut self, state_dir: Option<&Path>) -> Result<(), Problem> {
+        let (Some(state_dir), Some(item)) = (state_dir, &self.item) else { return Ok(()) };
+        if let (ItemSource::Magnet(magnet), Goal::Download { .. }, Sink::Files) = (&item.source, &item.goal, item.sink)
+        {
+            self.link_is_kept = true;
+            unresolved::keep(state_dir, magnet, &self.entry)?;
+        }
+        Ok(())
+    }
+
+    /// The state folder knows it by more than its link now, or it is of no use.
+    pub fn forget_link(&mut self, state_dir: Option<&Path>) {
+        if let (true, Some(state_dir), Some(item)) = (std::mem::take(&mut self.link_is_kept), state_dir, &self.item) {
+            unresolved::forget(state_dir, &source::id(&item.source));
+        }
     }
 
     /// It ends here, short of its goal.

@@ -27,6 +27,7 @@ use super::display::{Display, ReaderGone};
 use super::endings::problem;
 use super::error::Problem;
 use super::exit::{Exit, Signal};
+use super::feed::Feed;
 use super::hooks::{Hooks, Occasion};
 use super::input_file::Entry;
 use super::signals::Signals;
@@ -74,6 +75,16 @@ pub struct Options {
     /// The way that packets may leave.
     pub path: NetPath,
     pub headers: Vec<Header>,
+    /// Where links are kept whose metadata is still to come.
+    pub state_dir: Option<PathBuf>,
+    /// Sources that come during the run.
+    pub feed: Option<MoreJobs>,
+}
+
+/// Jobs that are made of what comes.
+pub struct MoreJobs {
+    pub feed: Feed,
+    pub make: Box<dyn FnMut(Result<Entry, Problem>) -> Job>,
 }
 
 impl Options {
@@ -94,6 +105,8 @@ impl Options {
             user_agent: settings.user_agent.clone(),
             path: settings.path.clone(),
             headers: Vec::new(),
+            state_dir: settings.state_dir.clone(),
+            feed: None,
         }
     }
 }
@@ -205,16 +218,31 @@ impl<'a> Run<'a> {
 
     /// Tells of every item before the first begins; first of those that are at fault.
     fn announce(&mut self) -> Result<(), ReaderGone> {
-        for place in 0..self.tracked.len() {
-            if let Some(problem) = self.tracked[place].wrong.take() {
-                self.fail(place, &problem)?;
-            }
-        }
+        (0..self.tracked.len()).try_for_each(|place| self.tell_of_wrong(place))?;
         (0..self.tracked.len()).try_for_each(|place| self.admit(place))
     }
 
+    fn tell_of_wrong(&mut self, place: usize) -> Result<(), ReaderGone> {
+        match self.tracked[place].wrong.take() {
+            Some(problem) => self.fail(place, &problem),
+            None => Ok(()),
+        }
+    }
+
+    /// Another source has come, or no more will.
+    fn on_more(&mut self, job: Option<Job>) -> Result<(), ReaderGone> {
+        let Some(job) = job else {
+            self.options.feed = None;
+            return Ok(());
+        };
+        self.tracked.push(Tracked::new(job));
+        let place = self.tracked.len() - 1;
+        self.tell_of_wrong(place)?;
+        self.admit(place)
+    }
+
     fn all_over(&self) -> bool {
-        self.tracked.iter().all(|job| job.over().is_some())
+        self.options.feed.is_none() && self.tracked.iter().all(|job| job.over().is_some())
     }
 
     async fn until_over(
@@ -251,6 +279,7 @@ impl<'a> Run<'a> {
                     }
                     None => return End::AllOver,
                 },
+                more = next_job(&mut self.options.feed) => self.on_more(more),
                 fetched = next_fetch(&mut self.fetches) => self.on_fetched(fetched),
                 ended = player_ends(&mut self.playing) => return self.on_player(ended),
                 (place, picked) = next_pick(&mut self.picking) => self.on_picked(place, picked),
@@ -290,6 +319,14 @@ impl<'a> Run<'a> {
         let job = &self.tracked[place];
         self.options.hooks.fire(Occasion::Error, || job.told(problem.exit.word(), problem.exit));
         self.display.json_problem(Some(job.key), Some(&job.text), problem)
+    }
+}
+
+/// What comes next over the feed; waits for ever where there is none.
+async fn next_job(feed: &mut Option<MoreJobs>) -> Option<Job> {
+    match feed {
+        Some(MoreJobs { feed, make }) => feed.next().await.map(make),
+        None => std::future::pending().await,
     }
 }
 

@@ -25,6 +25,7 @@ impl Run<'_> {
         let mut free = self.options.jobs.saturating_sub(self.tracked.iter().filter(|job| job.takes_a_slot()).count());
         let mut resolving = self.tracked.iter().filter(|job| job.resolves()).count();
         let left = self.tracked.iter().filter(|job| job.over().is_none()).count();
+        let more = self.options.feed.is_some();
         for place in 0..self.tracked.len() {
             let job = &mut self.tracked[place];
             match &mut job.state {
@@ -35,10 +36,13 @@ impl Run<'_> {
                 }
                 State::Waiting => {
                     // Where there are slots for all, nobody needs to wait for one.
-                    let hold = self.options.interactive || (job.is_link() && left > self.options.jobs);
+                    let hold = self.options.interactive || (job.is_link() && (more || left > self.options.jobs));
                     let room = if hold { resolving < RESOLVING } else { free > 0 };
-                    if let (true, Some(item)) = (room, &job.item) {
-                        let handle = engine.add(Item { hold, ..item.clone() });
+                    if let (true, Some(item)) = (room, job.item.clone()) {
+                        if let Err(problem) = job.keep_link(self.options.state_dir.as_deref()) {
+                            self.display.warning(&problem.to_string());
+                        }
+                        let handle = engine.add(Item { hold, ..item });
                         self.places.insert(handle.key, place);
                         let hold = if hold { Hold::Resolving } else { Hold::Free };
                         job.state = State::Running(Running { handle, since: now, hold });

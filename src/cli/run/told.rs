@@ -18,6 +18,19 @@ impl Run<'_> {
             return Ok(());
         }
         let display = &mut *self.display;
+        // From its files on it has a resume record; what is refused will never have one.
+        let opened = |stage| matches!(stage, Stage::Downloading | Stage::Finishing | Stage::Seeding);
+        let never =
+            |kind| matches!(kind, FailureKind::Refused | FailureKind::NothingSelected | FailureKind::NotATorrent);
+        let forget = match &event {
+            Event::Stage(stage) => opened(*stage),
+            Event::Done => true,
+            Event::Failed(failure) => never(failure.kind),
+            _ => false,
+        };
+        if forget {
+            job.forget_link(self.options.state_dir.as_deref());
+        }
         match event {
             Event::Stage(stage) => {
                 if job.only_serves() && stage == Stage::Seeding {

@@ -42,6 +42,11 @@ def eye(interface):
             bare_reset = frame[23] == 6 and frame[start + 13] & 4 and len(frame) - start <= 60
             say({6: "tcp", 17: "udp"}.get(frame[23], frame[23]), socket.inet_ntoa(frame[30:34]), port,
                 *["reset"][:bool(bare_reset)])
+        elif kind == 0x86dd and frame[20] in (6, 17):
+            port, = struct.unpack("!H", frame[56:58])
+            say({6: "tcp", 17: "udp"}[frame[20]], socket.inet_ntop(socket.AF_INET6, frame[38:54]), port)
+        elif kind == 0x86dd and frame[20] in (0, 58):  # the kernel looks for its neighbours
+            say("icmp6")
         else:
             say(f"ethertype {kind:#06x}")
 

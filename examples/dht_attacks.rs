@@ -4,7 +4,7 @@
 //!
 //! Share of the lookups that found a peer announced before the attack, and one announced amid it; queries a lookup; and the
 //! share (announced before) where neither BEP 42 nor a limit a host or subnet holds, since all have private addresses.
-//! `docs/dht.md` has a table, and what it means.
+//! `benches/dht.md` has a table, and what it means.
 
 #[path = "../tests/dht_sim/attack.rs"]
 mod attack;

@@ -96,9 +96,9 @@ fn a_slow_share_holds_little_and_a_quick_one_the_window() {
     let hunger = |peer: &mut Scripted, share| {
         peer.lease(&[(1, 0)]);
         peer.written();
-        peer.session.on_grant(peer.now, Grant { direction: Direction::Down, bytes: 1 << 20, share });
         for nth in 0..4 {
-            // A small share asks for one at a time.
+            // A small share asks for one at a time, and gives back what it has no use for.
+            peer.session.on_grant(peer.now, Grant { direction: Direction::Down, bytes: 1 << 20, share });
             peer.written();
             peer.block(0, nth);
         }

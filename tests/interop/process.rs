@@ -1,8 +1,10 @@
 //! Child processes that never outlive the test, and waiting for conditions.
 
 use std::fs::File;
+use std::net::{TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 /// A program that this machine lacks, and the Debian package that has it.
@@ -122,8 +124,14 @@ pub fn wait(patience: Duration, condition: &mut dyn FnMut() -> Result<(), String
     }
 }
 
-/// A TCP and UDP port that was free a moment ago.
+/// A TCP and UDP port that was free a moment ago. None is given twice, and all are below those that the system gives to
+/// whoever calls out.
 pub fn free_port() -> u16 {
-    let probe = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    probe.local_addr().expect("an address").port()
+    static NEXT: AtomicU16 = AtomicU16::new(21_000);
+    loop {
+        let port = NEXT.fetch_add(1, Ordering::Relaxed);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() && UdpSocket::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }

@@ -26,8 +26,10 @@ const LATE: Duration = Duration::from_millis(300);
 const ROUND_TRIP: Duration = Duration::from_millis(100);
 /// Assumed of a holder that has not delivered yet, in bytes a second.
 const UNKNOWN_RATE: u64 = 64 * 1024;
+/// How much longer a holder is expected to take that is overdue for a while, as a multiple of that while.
+const OVERDUE: u32 = 4;
 /// Holders of one block, at most.
-const HOLDERS: u8 = 3;
+const HOLDERS: u8 = 5;
 /// Without memory for a second lease, a holder that had so long and is late loses its own.
 const HAD_TIME: Duration = Duration::from_secs(1);
 
@@ -84,7 +86,6 @@ impl Torrent {
     fn due_for(&self, now: Instant, key: PeerKey, bytes: u64) -> Option<(u32, u32, u32)> {
         let (pieces, peer) = (self.pieces.as_ref()?, self.peers.get(&key)?);
         let blocks = bytes.div_ceil(BLOCK_LEN.into()).min(u32::MAX.into()) as u32;
-        let mut pace = None;
         pieces.play.due().take(LOOK).find_map(|piece| {
             if !peer.serves(piece) {
                 return None;
@@ -106,8 +107,7 @@ impl Torrent {
             let most = match free {
                 0 => 0,
                 _ if pieces.play.is_critical(piece) => {
-                    let pace = pace.get_or_insert_with(|| self.pace(now));
-                    self.critical_share(key, peer, piece, pace)
+                    self.critical_share(now, key, peer, piece, &self.pace(now, piece))
                 }
                 _ => u32::MAX,
             };
@@ -117,9 +117,11 @@ impl Torrent {
     }
 
     /// How many blocks of a critical piece the peer may have now.
-    fn critical_share(&self, key: PeerKey, peer: &Peer, piece: u32, pace: &Pace) -> u32 {
+    fn critical_share(&self, now: Instant, key: PeerKey, peer: &Peer, piece: u32, pace: &Pace) -> u32 {
         let Some(pieces) = &self.pieces else { return 0 };
-        if peer.snubbed || (peer.rate > 0 && peer.rate.saturating_mul(SLOWER) < pace.usual) {
+        // Who has shown nothing yet while others have is not tried out on what a reader waits for.
+        let slow = peer.rate.saturating_mul(SLOWER) < pace.usual;
+        if peer.snubbed || slow || self.is_overdue(now, key) {
             return 0;
         }
         let length = u128::from(pieces.layout.piece_len(piece));
@@ -130,8 +132,18 @@ impl Torrent {
         share.saturating_sub(held).min(u32::MAX.into()) as u32
     }
 
-    fn pace(&self, now: Instant) -> Pace {
-        let workers = || self.peers.values().filter(|peer| peer.is_worker(now, GRACE));
+    /// True if a peer could at once begin a piece that a reader may be waiting for.
+    pub(super) fn reader_waits(&self, now: Instant) -> bool {
+        let Some(pieces) = self.pieces.as_ref().filter(|pieces| !pieces.play.is_empty()) else { return false };
+        self.hungry.iter().any(|key| {
+            let due = self.due_for(now, *key, BLOCK_LEN.into());
+            due.is_some_and(|(piece, _, _)| pieces.play.is_critical(piece) && pieces.staging.get(piece).is_none())
+        })
+    }
+
+    /// Of those who have the piece.
+    fn pace(&self, now: Instant, piece: u32) -> Pace {
+        let workers = || self.peers.values().filter(|peer| peer.is_worker(now, GRACE) && peer.has(piece));
         let known = || workers().filter(|peer| peer.rate > 0);
         let usual = known().map(|peer| peer.rate).sum::<u64>() / (known().count() as u64).max(1);
         Pace { usual, all: workers().map(|peer| Pace::weight(peer, usual)).sum() }
@@ -140,7 +152,7 @@ impl Torrent {
     /// A second lease of blocks that a reader waits for and somebody else is late with.
     pub(super) fn rescue(&mut self, now: Instant, key: PeerKey) -> Option<RunBuffer> {
         let (pieces, peer) = (self.pieces.as_ref()?, self.peers.get(&key)?);
-        if pieces.play.is_empty() || peer.rate == 0 || peer.snubbed {
+        if pieces.play.is_empty() || peer.rate == 0 || peer.snubbed || self.is_overdue(now, key) {
             return None;
         }
         let leases = pieces.staging.leases();
@@ -154,7 +166,11 @@ impl Torrent {
         let blocks = blocks.clamp(1, lease.run.count);
         let own = mine + u64::from(blocks * BLOCK_LEN);
         let own = ROUND_TRIP + Duration::from_secs_f64(own as f64 / peer.rate as f64);
-        if own * 2 > eta {
+        let out = pieces.staging.get(lease.run.piece)?.out();
+        let rivals = out.iter().filter_map(|id| Some((*id, leases.get(*id)?)));
+        let rivals = rivals.filter(|(_, rival)| !rival.recalled && rival.run.overlaps(lease.run));
+        let soonest = rivals.map(|(other, rival)| self.eta_of(now, rival.peer, other)).min();
+        if own * 3 / 2 > soonest.unwrap_or(eta) {
             return None;
         }
         let staging = &mut self.pieces.as_mut()?.staging;
@@ -194,10 +210,19 @@ impl Torrent {
         let rate = if peer.rate == 0 { UNKNOWN_RATE } else { peer.rate };
         let promised = ROUND_TRIP + Duration::from_secs_f64(bytes as f64 / rate as f64);
         if peer.rate == 0 {
-            // It has shown nothing yet: what it may take is at least what it took so far.
-            return waited.max(promised.saturating_sub(waited));
+            // It has shown nothing yet, and after a while that is strange.
+            return waited.saturating_sub(LATE) * OVERDUE;
         }
-        // One who is late already will not be quicker from now on than it was so far.
-        if waited > promised { waited } else { promised - waited }
+        // One who is late already looks worse with every moment: it may have stalled, and a reader waits.
+        if waited > promised { (waited - promised) * OVERDUE } else { promised - waited }
+    }
+
+    /// Whether the first run that the peer holds should have come by now: it may have stalled.
+    fn is_overdue(&self, now: Instant, key: PeerKey) -> bool {
+        let (Some(pieces), Some(peer)) = (&self.pieces, self.peers.get(&key)) else { return false };
+        let Some((_, first)) = pieces.staging.leases().of(key).next() else { return false };
+        let rate = if peer.rate == 0 { UNKNOWN_RATE } else { peer.rate };
+        let promised = ROUND_TRIP + LATE + Duration::from_secs_f64(first.bytes as f64 / rate as f64);
+        now.saturating_duration_since(first.since) > promised
     }
 }

@@ -130,7 +130,7 @@ impl Torrent {
         let most = match pieces.play.is_empty() {
             true => peer.rate * HORIZON,
             // What a reader turns out to need must not wait behind much else.
-            false => (peer.rate * 3 / 4).max(BLOCK_LEN.into()),
+            false => (peer.rate / 2).max(BLOCK_LEN.into()),
         };
         let horizon = if peer.rate == 0 || held == 0 { u64::MAX } else { most.saturating_sub(held) };
         if horizon < BLOCK_LEN.into() {
@@ -153,8 +153,8 @@ impl Torrent {
         }
     }
 
-    /// One run for the peer: of the piece that a reader needs first; else of an open piece if there is one that it can help with, else of a spilled one, of the one
-    /// after `last`, or of the one that the picker chooses.
+    /// One run for the peer: of the piece that a reader needs first; else of an open piece if there is one that it can
+    /// help with, else of a spilled one, of the one after `last`, or of the one that the picker chooses.
     fn next_run(&mut self, now: Instant, key: PeerKey, bytes: u64, last: Option<u32>) -> Offer {
         if let Some(offer) = self.next_due(now, key, bytes) {
             return offer;
@@ -165,21 +165,20 @@ impl Torrent {
         if peer.web
             && let Some(piece) = stretch(pieces, now, key, peer, last, &mut self.rng)
         {
-            if pieces.staging.get(piece).is_none() {
-                if !pieces.has_room_beside(piece) {
-                    return Offer::NoMemory;
-                }
-                pieces.picker.remove(piece);
-                pieces.staging.open(now, piece, ORDINARY, None);
+            if pieces.staging.get(piece).is_some() {
+                return lend(pieces, now, key, piece, blocks);
             }
-            return lend(pieces, now, key, piece, blocks);
+            return match self.may_begin(now, piece) {
+                true => self.open(now, key, piece, blocks, ORDINARY),
+                false => Offer::NoMemory,
+            };
         }
         let open = pieces.staging.helpable().take(LOOK).find(helps).map(|open| open.piece);
         if let Some(piece) = open {
             return lend(pieces, now, key, piece, blocks);
         }
         if let Some(piece) = spilled_for(pieces, peer) {
-            if !pieces.has_room_beside(piece) {
+            if !self.may_begin(now, piece) {
                 return Offer::NoMemory;
             }
             return self.reopen(now, key, piece, blocks, ORDINARY);
@@ -196,10 +195,16 @@ impl Torrent {
             })
         });
         let Some(piece) = picked else { return Offer::Nothing };
-        if !pieces.has_room_beside(piece) {
+        if !self.may_begin(now, piece) {
             return Offer::NoMemory;
         }
         self.open(now, key, piece, blocks, ORDINARY)
+    }
+
+    /// Whether there is memory to begin a piece that no reader needs. The last room is for one that a reader waits for.
+    fn may_begin(&self, now: Instant, piece: u32) -> bool {
+        let room = self.pieces.as_ref().and_then(|pieces| pieces.has_room(piece));
+        room.is_some_and(|beside| beside || !self.reader_waits(now))
     }
 
     /// Begins a piece for which there is memory.

@@ -187,14 +187,11 @@ impl Pieces {
         self.settle_piece(piece);
     }
 
-    /// Whether there is memory to begin a piece that no reader needs. Room for one that a reader needs is kept free.
-    pub fn has_room_beside(&self, piece: u32) -> bool {
+    /// Whether there is memory to begin a piece, and for another one beside it, if not to begin it at all (`None`).
+    pub fn has_room(&self, piece: u32) -> Option<bool> {
         let len = u64::from(self.layout.piece_len(piece));
-        let reserve = match self.play.is_empty() || self.staging.is_empty() {
-            true => 0,
-            false => u64::from(self.layout.piece_length()),
-        };
-        self.staging.can_charge(len + reserve)
+        let both = len + u64::from(self.layout.piece_length());
+        self.staging.can_charge(len).then(|| self.staging.can_charge(both))
     }
 
     /// How many pieces are verified.

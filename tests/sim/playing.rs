@@ -1,5 +1,4 @@
-//! A film that is watched while it downloads, from a swarm with stallers and very slow peers: it begins within seconds, hardly
-//! stalls, and goes on within seconds after a jump.
+//! A film that is watched while it downloads: it begins soon, does not stall, and goes on soon after a jump.
 
 use std::time::Duration;
 
@@ -58,13 +57,14 @@ impl Viewer {
     }
 }
 
-/// Twelve seeders with some 2.5 times of what the viewer needs: many quick ones, some very slow ones, two that stall.
-fn cinema(seed: u64, weather: Weather) -> (World, usize) {
+/// Ten seeders with some 2.5 times of what the viewer needs, many quick ones and some very slow ones, and `stalling` more
+/// that soon answer no more.
+fn cinema(seed: u64, weather: Weather, stalling: usize) -> (World, usize) {
     let mut world = World::new(seed, PIECE, FILM, weather);
     for up in [400_000, 400_000, 500_000, 300_000, 600_000, 300_000, 20_000, 20_000, 30_000, 40_000] {
         world.add(Setup::seeder().up(up));
     }
-    for _ in 0..2 {
+    for _ in 0..stalling {
         world.add(Setup::seeder().up(400_000).habit(Habit::Stalls(12)));
     }
     let id = world.add(Setup { memory: 12 << 20, ..Setup::leecher() });
@@ -88,72 +88,82 @@ fn watch(world: &mut World, id: usize, viewers: &mut [Viewer], time: Duration) {
     }
 }
 
-#[test]
-fn a_film_begins_within_seconds_and_hardly_stalls() {
-    for seed in 1..=4 {
-        let (mut world, id) = cinema(seed, Weather::fair());
-        let mut viewer = [Viewer::at(0)];
-        watch(&mut world, id, &mut viewer, Duration::from_secs(60));
-        let [viewer] = viewer;
-        println!(
-            "seed {seed}: waited {:?}, stalled {:?}, wasted {}",
-            viewer.waited,
-            viewer.stalled,
-            wasted(&world, id)
-        );
-        assert_eq!(viewer.at, FILM, "seed {seed}");
-        assert!(viewer.waited < Duration::from_secs(4), "seed {seed}: began after {:?}", viewer.waited);
-        assert!(viewer.stalled < Duration::from_millis(500), "seed {seed}: stalled {:?}", viewer.stalled);
-        assert!(wasted(&world, id) < FILM / 7, "seed {seed}: {} wasted", wasted(&world, id));
-        assert!(world.violations.is_empty(), "{:?}", world.violations);
-    }
+/// How it was for one viewer, and what it may be at most, in milliseconds.
+fn judge(what: &str, viewer: &Viewer, waited: u64, stalled: u64) -> Vec<String> {
+    println!("{what}: waited {:?} of {waited}, stalled {:?} of {stalled}", viewer.waited, viewer.stalled);
+    let good = viewer.waited <= Duration::from_millis(waited) && viewer.stalled <= Duration::from_millis(stalled);
+    if good { Vec::new() } else { vec![format!("{what}: waited {:?}, stalled {:?}", viewer.waited, viewer.stalled)] }
 }
 
-#[test]
-fn after_a_jump_it_goes_on_within_seconds() {
-    for seed in 11..=14 {
-        let (mut world, id) = cinema(seed, Weather::fair());
+/// The film from its start to its end. Returns what was wrong.
+fn whole(seeds: std::ops::RangeInclusive<u64>, weather: Weather, stalling: usize, bounds: (u64, u64)) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for seed in seeds {
+        let (mut world, id) = cinema(seed, weather, stalling);
         let mut viewer = [Viewer::at(0)];
-        watch(&mut world, id, &mut viewer, Duration::from_secs(3));
+        watch(&mut world, id, &mut viewer, Duration::from_secs(60));
+        let wasted = world.nodes[id].torrent.snapshot().wasted;
+        println!("seed {seed}: {wasted} wasted");
+        assert_eq!(viewer[0].at, FILM, "seed {seed}");
+        assert!(wasted < FILM / 8, "seed {seed}: {wasted} wasted");
+        assert!(world.violations.is_empty(), "{:?}", world.violations);
+        wrong.extend(judge(&format!("seed {seed}"), &viewer[0], bounds.0, bounds.1));
+    }
+    wrong
+}
+
+/// Two jumps after three seconds of watching. Returns what was wrong.
+fn jumps(seeds: std::ops::RangeInclusive<u64>, stalling: usize, bounds: (u64, u64)) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for seed in seeds {
+        let (mut world, id) = cinema(seed, Weather::fair(), stalling);
+        watch(&mut world, id, &mut [Viewer::at(0)], Duration::from_secs(3));
         for to in [FILM / 10 * 8, FILM / 2] {
             let mut viewer = [Viewer::at(to)];
-            watch(&mut world, id, &mut viewer, Duration::from_secs(10));
-            let [viewer] = viewer;
-            println!("seed {seed}: at {to} after {:?}, stalled {:?}", viewer.waited, viewer.stalled);
-            assert!(viewer.waited < Duration::from_secs(7), "seed {seed}: after {:?}", viewer.waited);
-            assert!(viewer.stalled < Duration::from_secs(3), "seed {seed}: {:?}", viewer.stalled);
+            watch(&mut world, id, &mut viewer, Duration::from_secs(5));
+            wrong.extend(judge(&format!("seed {seed}, jump to {to}"), &viewer[0], bounds.0, bounds.1));
         }
         world.run_until(Duration::from_secs(120), World::all_complete);
     }
+    wrong
+}
+
+/// Two viewers at different places. Returns what was wrong.
+fn two(seeds: std::ops::RangeInclusive<u64>, stalling: usize, bounds: (u64, u64)) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for seed in seeds {
+        let (mut world, id) = cinema(seed, Weather::fair(), stalling);
+        let mut viewers = [Viewer::at(0), Viewer::at(FILM / 2)];
+        watch(&mut world, id, &mut viewers, Duration::from_secs(5));
+        let judged = viewers.iter().map(|viewer| judge(&format!("seed {seed}"), viewer, bounds.0, bounds.1));
+        wrong.extend(judged.flatten());
+    }
+    wrong
+}
+
+#[test]
+fn a_film_begins_soon_and_does_not_stall() {
+    assert_eq!(whole(1..=4, Weather::fair(), 0, (2_500, 0)), [""; 0]);
+}
+
+#[test]
+fn after_a_jump_it_goes_on_soon() {
+    assert_eq!(jumps(11..=14, 0, (2_000, 2_500)), [""; 0]);
 }
 
 #[test]
 fn two_who_watch_at_different_places_both_get_what_they_need() {
-    for seed in [21, 22] {
-        let (mut world, id) = cinema(seed, Weather::fair());
-        let mut viewers = [Viewer::at(0), Viewer::at(FILM / 2)];
-        watch(&mut world, id, &mut viewers, Duration::from_secs(5));
-        for viewer in viewers {
-            println!("seed {seed}: waited {:?}, stalled {:?}", viewer.waited, viewer.stalled);
-            assert!(viewer.waited < Duration::from_secs(4), "seed {seed}: {:?}", viewer.waited);
-            assert!(viewer.stalled < Duration::from_secs(3), "seed {seed}: {:?}", viewer.stalled);
-        }
-    }
+    assert_eq!(two(21..=22, 0, (2_500, 1_000)), [""; 0]);
 }
 
 #[test]
-fn in_foul_weather_it_begins_within_seconds() {
-    for seed in [31, 32] {
-        let (mut world, id) = cinema(seed, Weather::foul());
-        let mut viewer = [Viewer::at(0)];
-        watch(&mut world, id, &mut viewer, Duration::from_secs(60));
-        let [viewer] = viewer;
-        println!("seed {seed}: waited {:?}, stalled {:?}", viewer.waited, viewer.stalled);
-        assert!(viewer.waited < Duration::from_secs(4), "seed {seed}: {:?}", viewer.waited);
-        assert!(viewer.stalled < Duration::from_secs(2), "seed {seed}: {:?}", viewer.stalled);
-    }
+fn where_one_in_six_stalls_a_film_is_watched_all_the_same() {
+    assert_eq!(whole(1..=4, Weather::fair(), 2, (4_000, 1_000)), [""; 0]);
+    assert_eq!(whole(31..=32, Weather::foul(), 2, (5_000, 2_000)), [""; 0]);
 }
 
-fn wasted(world: &World, id: usize) -> u64 {
-    world.nodes[id].torrent.snapshot().wasted
+#[test]
+fn where_one_in_six_stalls_nobody_waits_for_long_after_a_jump() {
+    assert_eq!(jumps(11..=14, 2, (3_000, 2_500)), [""; 0]);
+    assert_eq!(two(21..=22, 2, (3_000, 2_500)), [""; 0]);
 }

@@ -61,8 +61,7 @@ fn work(
     let jobs = sources.into_iter().map(|source| job(source, looks, passes)).collect();
     runtime::block_on(async {
         let mut signals = Signals::listen()?;
-        let mut engine = settings::engine(&args.network, &args.state)?;
-        engine.blocklist = settings::blocklist(&args.network.blocklists, display)?;
+        let mut engine = settings::engine(&args.network, &args.state, display)?;
         engine.limits = args.rates.settings();
         let state_dir = engine.state_dir.clone();
         let options = Options {

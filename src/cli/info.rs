@@ -78,8 +78,7 @@ fn find_out(args: &InfoArgs, display: &mut Display) -> Result<Result<Found, Exit
 /// Fetches a URL, resolves a magnet link, scrapes.
 async fn ask(args: &InfoArgs, given: Given, display: &mut Display) -> Result<Result<Found, Exit>, Problem> {
     let mut signals = Signals::listen()?;
-    let mut engine = settings::engine(&args.network, &args.state)?;
-    engine.blocklist = settings::blocklist(&args.network.blocklists, display)?;
+    let engine = settings::engine(&args.network, &args.state, display)?;
     let (user_agent, path) = (engine.user_agent.clone(), engine.path.clone());
     let given = match fetch::resolve(given, &user_agent, &args.network.headers, &path, &mut signals).await? {
         Ok(given) => given,

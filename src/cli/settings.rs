@@ -13,13 +13,14 @@ use crate::io::blocklist_file::read_list;
 use crate::io::net_path::{NetPath, PathRules};
 use crate::proto::tracker::udp::Family;
 
-/// The engine's settings for these flags.
+/// The engine's settings for these flags, but for limits.
 ///
 /// # Errors
-/// As [`path`].
-pub fn engine(network: &NetworkArgs, state: &StateArgs) -> Result<EngineSettings, Problem> {
+/// If there is no way that packets may leave, or a blocklist is none.
+pub fn engine(network: &NetworkArgs, state: &StateArgs, display: &Display) -> Result<EngineSettings, Problem> {
     Ok(EngineSettings {
         path: path(&network.path)?,
+        blocklist: blocklist(&network.blocklists, display)?,
         port: network.port.clone(),
         max_peers: network.max_peers,
         memory: network.memory,
@@ -67,7 +68,7 @@ pub fn path(args: &PathArgs) -> Result<NetPath, Problem> {
 ///
 /// # Errors
 /// If a list can't be read, or no line of it is one of a blocklist.
-pub fn blocklist(paths: &[PathBuf], display: &Display) -> Result<Arc<Blocklist>, Problem> {
+fn blocklist(paths: &[PathBuf], display: &Display) -> Result<Arc<Blocklist>, Problem> {
     let mut reader = Reader::default();
     for path in paths {
         let doing = "read the blocklist";

@@ -52,8 +52,7 @@ fn work(args: &StreamArgs, line: Vec<String>, display: &mut Display, started: In
     let given = Given::read(&args.source)?;
     runtime::block_on(async {
         let mut signals = Signals::listen()?;
-        let mut engine = settings::engine(&args.network, &args.state)?;
-        engine.blocklist = settings::blocklist(&args.network.blocklists, display)?;
+        let mut engine = settings::engine(&args.network, &args.state, display)?;
         engine.limits = args.rates.settings();
         let given =
             match fetch::resolve(given, &engine.user_agent, &args.network.headers, &engine.path, &mut signals).await? {

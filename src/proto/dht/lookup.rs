@@ -251,24 +251,10 @@ impl Lookup {
     /// The nearest nodes that gave a token, with it: whom to announce to. Eight whose ids fit their addresses and all
     /// such within reach, and those of the others that are nearer (BEP 42, "Enforcement").
     pub fn announce_to(&self) -> Vec<(Contact, Vec<u8>)> {
-        let (mut fitting, mut others) = (0, 0);
-        let mut chosen = Vec::new();
-        for candidate in self.candidates.answered() {
-            let Some(token) = &candidate.token else { continue };
-            if candidate.fits {
-                if !self.candidates.is_wanted(candidate, fitting) {
-                    break;
-                }
-                fitting += 1;
-            } else {
-                if others >= K {
-                    continue;
-                }
-                others += 1;
-            }
-            chosen.push((candidate.contact, token.clone()));
-        }
-        chosen
+        let row = self.candidates.answered();
+        let row = row.filter_map(|candidate| Some((candidate, (candidate.contact, candidate.token.as_ref()?))));
+        let chosen = self.candidates.nearest(row).into_iter();
+        chosen.map(|(contact, token)| (contact, token.clone())).collect()
     }
 
     /// Those whose ids fit, of all that answered, nearest first.

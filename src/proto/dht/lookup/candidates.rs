@@ -72,7 +72,7 @@ impl Candidates {
     }
 
     /// True where one more that fits counts, after `fitting` that are nearer.
-    pub fn is_wanted(&self, candidate: &Candidate, fitting: usize) -> bool {
+    fn is_wanted(&self, candidate: &Candidate, fitting: usize) -> bool {
         fitting < K || (fitting < Self::MAX_WINDOW && candidate.distance.share() <= self.reach)
     }
 
@@ -220,12 +220,16 @@ impl Candidates {
     }
 
     fn window_of(&self, counts: impl Fn(&Candidate) -> bool) -> Vec<usize> {
+        let row = self.list.iter().enumerate();
+        let live = |candidate: &Candidate| !matches!(candidate.state, State::Slow | State::Lost) && counts(candidate);
+        self.nearest(row.filter(|(_, candidate)| live(candidate)).map(|(at, candidate)| (candidate, at)))
+    }
+
+    /// Of a row, nearest first: as many whose ids fit as are wanted, and at most eight of the others that are nearer.
+    pub fn nearest<'a, T>(&self, row: impl Iterator<Item = (&'a Candidate, T)>) -> Vec<T> {
         let (mut fitting, mut others) = (0, 0);
-        let mut window = Vec::with_capacity(2 * K);
-        for (at, candidate) in self.list.iter().enumerate() {
-            if matches!(candidate.state, State::Slow | State::Lost) || !counts(candidate) {
-                continue;
-            }
+        let mut chosen = Vec::with_capacity(2 * K);
+        for (candidate, what) in row {
             if candidate.fits {
                 if !self.is_wanted(candidate, fitting) {
                     break;
@@ -237,9 +241,9 @@ impl Candidates {
                 }
                 others += 1;
             }
-            window.push(at);
+            chosen.push(what);
         }
-        window
+        chosen
     }
 
     fn is_doubted(&self, candidate: &Candidate) -> bool {

@@ -142,7 +142,7 @@ impl Swarm {
 
 async fn serve(info: Vec<u8>, shared: PathBuf) -> Result<(Swarm, TrackerServer, Vec<Engine>)> {
     let tracker = TrackerServer::start(IpAddr::V4(Ipv4Addr::LOCALHOST)).await?;
-    let torrent = metainfo::wrap(&info, &[vec![tracker.http_url()]], &[]);
+    let torrent = metainfo::wrap(&info, &[], &[vec![tracker.http_url()]], &[]);
     let metainfo = Arc::new(Metainfo::parse(&torrent)?);
     let mut engines = Vec::new();
     for _ in 0..SEEDERS {

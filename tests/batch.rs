@@ -435,6 +435,49 @@ fn a_link_whose_metadata_did_not_come_is_listed_and_taken_up_again() {
 }
 
 #[test]
+fn a_v2_torrent_goes_by_its_own_hash_everywhere() {
+    let scene = Scene::new();
+    let hash = "ab".repeat(32);
+    let link = format!("magnet:?xt=urn:btmh:1220{hash}&dn=a%20v2%20one");
+    scene.write("done.txt", b"");
+    let hook = "sh -c 'echo $RTORRENT_HOOK_INFOHASH > hash.txt'";
+    let got = scene.get(&[
+        "--json",
+        "--metadata-timeout",
+        "1s",
+        "--archive",
+        "done.txt",
+        "--save-session",
+        "left.txt",
+        "--on-error",
+        hook,
+        "-d",
+        "out",
+        &link,
+        &hash,
+    ]);
+    let item = &got.ends(4).of("item")[0];
+    assert_eq!((&item["info_hash_v1"], &item["info_hash_v2"]), (&serde_json::Value::Null, &hash.as_str().into()));
+    assert_eq!(got.of("skipped")[0]["reason"], "same");
+    assert_eq!(scene.read("hash.txt").trim_end(), hash);
+    assert!(scene.read("left.txt").contains(&format!("btmh:1220{hash}")), "{}", scene.read("left.txt"));
+    assert_eq!(scene.read("done.txt"), "");
+    let listed = scene.run(&["ls", "--json"]);
+    let kept = &listed.ends(0).of("kept")[0];
+    Schema::load().accepts(kept);
+    assert_eq!((&kept["info_hash_v1"], &kept["info_hash_v2"]), (&serde_json::Value::Null, &hash.as_str().into()));
+    assert!(scene.run(&["ls"]).ends(0).out.starts_with("ababababab  unfinished"));
+    scene.get(&["--metadata-timeout", "1s", "--resume"]).ends(8);
+    scene.get(&["--metadata-timeout", "1s", "-i", "left.txt"]).ends(8);
+    assert!(scene.run(&["rm", "abab"]).ends(0).out.contains(&hash));
+    assert_eq!(scene.run(&["ls"]).ends(0).out, "");
+    // A hybrid that is done is known by the hash that a link of it has.
+    scene.write("done.txt", format!("{hash}  a v2 one\n").as_bytes());
+    let again = scene.get(&["--json", "--archive", "done.txt", &format!("{link}&xt=urn:btih:{}", "cd".repeat(20))]);
+    assert_eq!(again.ends(0).of("skipped")[0]["reason"], "archive");
+}
+
+#[test]
 fn an_item_of_standard_input_begins_when_it_is_read() {
     use std::io::{BufRead as _, BufReader, Write as _};
     let scene = Scene::new();

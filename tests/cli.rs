@@ -158,19 +158,20 @@ fn bad_sources_end_with_their_codes() {
     place.write("garbage.torrent", b"d4:infod");
     place.write(
         "v2.torrent",
-        b"d4:infod9:file treed1:ad0:d6:lengthi1eeee12:meta versioni2e4:name1:a12:piece lengthi16384eee",
+        b"d4:infod9:file treed1:ad0:d6:lengthi20000e11:pieces root32:rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrreee\
+          12:meta versioni2e4:name1:a12:piece lengthi16384eee",
     );
     place.write("zero.torrent", b"d4:infod6:lengthi1e4:name1:a12:piece lengthi0e6:pieces20:aaaaaaaaaaaaaaaaaaaaee");
     place.run(&["nothing.torrent"]).fails(3, "no such file");
     place.run(&["."]).fails(25, "folder");
     place.run(&["page.torrent"]).fails(25, "web page");
     place.run(&["garbage.torrent"]).fails(25, "not a torrent");
-    place.run(&["v2.torrent"]).fails(26, "refused");
+    place.run(&["v2.torrent"]).fails(26, "it has no piece layer of \"a\"");
     place.run(&["zero.torrent"]).fails(26, "piece length");
     place.run(&["magnet:?dn=nothing"]).fails(27, "quotes");
     place.run(&["magnet:?xt=urn:btih:short&dn=x"]).fails(27, "short");
     place.run(&[&HASH[..39]]).fails(27, "39 digits");
-    place.run(&[&format!("{HASH}0123456789abcdef01234567")]).fails(26, "version 2");
+    place.run(&[&format!("{HASH}0123456789abcdef0123456")]).fails(27, "63 digits");
     place.run(&["ftp://example.org/a.torrent"]).fails(3, "ftp");
     place.run(&["create", "--help"]);
     assert_eq!(place.run(&["stream"]).code, Some(2));

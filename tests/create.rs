@@ -70,6 +70,109 @@ fn the_same_content_gives_the_same_bytes() {
     assert!(seen.ends(2).err.contains("SOURCE_DATE_EPOCH"), "{}", seen.err);
 }
 
+/// The bytes of a file at `offset` are changed.
+fn spoil(scene: &Scene, name: &str, offset: usize) {
+    let mut bytes = std::fs::read(scene.path(name)).unwrap();
+    bytes[offset] ^= 1;
+    std::fs::write(scene.path(name), bytes).unwrap();
+}
+
+#[test]
+fn v2_and_hybrid_torrents_are_verified_by_what_they_say() {
+    for (flag, v1, v2) in [("--v2", false, true), ("--hybrid", true, true)] {
+        let (scene, _) = with_tree();
+        let arguments = [flag, "--no-date", "--piece-length", "32K", "tree"];
+        let link = create(&scene, &arguments).ends(0).out.clone();
+        assert_eq!((link.contains("urn:btih:"), link.contains("urn:btmh:1220")), (v1, v2), "{link}");
+        let first = std::fs::read(scene.path("tree.torrent")).unwrap();
+        assert_eq!(create(&scene, &[&["-f"], &arguments[..]].concat()).ends(0).out, link);
+        assert_eq!(first, std::fs::read(scene.path("tree.torrent")).unwrap(), "the same content, the same bytes");
+
+        let info: serde_json::Value =
+            serde_json::from_str(&scene.run(&["info", "--json", "tree.torrent"]).ends(0).out).unwrap();
+        assert_eq!((info["info_hash_v1"].is_string(), info["info_hash_v2"].is_string()), (v1, v2));
+        assert_eq!(info["magnet"], link.trim_end());
+        assert_eq!((&info["total_size"], &info["pieces"]), (&320_082.into(), &13.into()));
+        let paths: Vec<_> =
+            info["files"].as_array().unwrap().iter().map(|file| file["path"].as_str().unwrap()).collect();
+        assert_eq!(paths, ["tree/a/z", "tree/a-b", "tree/b.bin", "tree/empty", "tree/ä ☃"], "the order of the tree");
+
+        // Pieces 0 and 1 are small files, 2 to 11 are b.bin.
+        assert!(scene.run(&["verify", "tree.torrent", "."]).ends(0).err.contains("13 pieces"));
+        spoil(&scene, "tree/b.bin", 299_999);
+        spoil(&scene, "tree/a/z", 0);
+        let seen = scene.run(&["verify", "tree.torrent", "."]);
+        assert_eq!(seen.ends(32).out, "bad  tree/a/z: piece 0\nbad  tree/b.bin: piece 11\n");
+        std::fs::remove_file(scene.path("tree/ä ☃")).unwrap();
+        let seen = scene.run(&["verify", "--json", "tree.torrent", "."]);
+        let bad: Vec<_> = seen.ends(32).of("file").iter().map(|file| file["bad_pieces"].to_string()).collect();
+        assert_eq!(bad, ["[0]", "[]", "[11]", "[]", "[12]"]);
+    }
+}
+
+#[test]
+fn a_v2_torrent_of_one_file_has_no_folder_and_that_is_said() {
+    let scene = Scene::new();
+    scene.write("top/one.bin", noise(40_000, 9));
+    let seen = create(&scene, &["--v2", "top"]);
+    assert!(seen.ends(0).err.contains("\"top/one.bin\" will be \"one.bin\""), "{}", seen.err);
+    scene.run(&["verify", "top.torrent", "top"]).ends(0);
+    assert_eq!(create(&scene, &["--hybrid", "-f", "top"]).ends(0).err.lines().count(), 1);
+    scene.run(&["verify", "top.torrent", "."]).ends(0);
+    create(&scene, &["--v2", "--hybrid", "-f", "top"]).ends(2);
+}
+
+/// libtorrent makes v2 and hybrid torrents of the same files: the same info dictionaries, byte for byte, and piece layers;
+/// and it reads ours.
+#[test]
+#[cfg(target_os = "linux")]
+fn libtorrent_makes_the_same_of_the_same_files() {
+    let python = "/usr/bin/python3";
+    let found = std::process::Command::new(python).args(["-c", "import libtorrent"]).output();
+    if !found.is_ok_and(|output| output.status.success()) {
+        eprintln!("NOT RUN: {python} has no module libtorrent");
+        return;
+    }
+    let (scene, _) = with_tree();
+    scene.write("tree/d/copy", noise(300_000, 3));
+    scene.write("tree/d/e/whole", noise(131_072, 6));
+    scene.write("alone.bin", noise(70_000, 7));
+    scene.write("single/x", noise(70_000, 7));
+    let script = "
+import libtorrent as lt, sys
+name, flags, ours = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+files = lt.file_storage()
+lt.add_files(files, name)
+made = lt.create_torrent(files, 32768, flags)
+lt.set_piece_hashes(made, '.')
+theirs, ours_bytes = made.generate(), open(ours, 'rb').read()
+read = lt.bdecode(ours_bytes)
+assert lt.bencode(read) == ours_bytes, 'not canonical'
+assert lt.bencode(read[b'info']) == lt.bencode(theirs[b'info']), (read[b'info'], theirs[b'info'])
+assert read.get(b'piece layers', {}) == theirs.get(b'piece layers', {})
+hashes = lt.torrent_info(ours).info_hashes()
+print(hashes.v1 if hashes.has_v1() else '-', hashes.v2 if hashes.has_v2() else '-')
+";
+    scene.write("theirs.py", script);
+    // The flags of create_torrent: v2_only, none, v1_only.
+    for (flag, number) in [("--v2", "32"), ("--hybrid", "0")] {
+        for name in ["tree", "alone.bin", "single"] {
+            let arguments = [flag, "--no-date", "--piece-length", "32K", "-f", "-o", "ours.torrent", name];
+            create(&scene, &arguments).ends(0);
+            let mut theirs = std::process::Command::new(python);
+            let output =
+                theirs.args(["theirs.py", name, number, "ours.torrent"]).current_dir(scene.dir.path()).output();
+            let output = output.unwrap();
+            assert!(output.status.success(), "{flag} {name}: {}", String::from_utf8_lossy(&output.stderr));
+            let told = String::from_utf8(output.stdout).unwrap();
+            let info: serde_json::Value =
+                serde_json::from_str(&scene.run(&["info", "--json", "ours.torrent"]).ends(0).out).unwrap();
+            let hash = |key: &str| info[key].as_str().unwrap_or("-").to_owned();
+            assert_eq!(told.trim(), format!("{} {}", hash("info_hash_v1"), hash("info_hash_v2")), "{flag} {name}");
+        }
+    }
+}
+
 #[test]
 fn every_field_stands_where_others_read_it() {
     let scene = Scene::new();

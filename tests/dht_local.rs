@@ -13,10 +13,13 @@ use std::time::Duration;
 
 use dht_net::DhtNet;
 use make_torrent::{Made, noise};
-use rtorrent_cli::base::id::{InfoHashV1, PeerId, TorrentId};
+use rtorrent_cli::base::id::{InfoHashV1, InfoHashV2, PeerId, TorrentId};
 use rtorrent_cli::base::metainfo::Metainfo;
 use rtorrent_cli::engine::{CheckMode, Engine, EngineSettings, Goal, Item, ItemSource};
+use rtorrent_cli::io::dht_task::{DhtConfig, DhtHandle};
+use rtorrent_cli::io::resolve::Resolver;
 use rtorrent_cli::proto::dht::krpc::{Body, Message};
+use rtorrent_cli::proto::dht::lookup::Announce;
 use rtorrent_cli::proto::wire::{Handshake, Reserved};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
@@ -194,4 +197,22 @@ async fn doctor_tells_how_many_nodes_answer_and_where_they_see_us() {
     // Nobody there: told, and an exit code of its own.
     let silent = run(&[], "127.0.0.1:9".into()).await;
     assert_eq!(silent.status.code(), Some(6), "{}", String::from_utf8_lossy(&silent.stdout));
+}
+
+/// A hybrid is announced under both hashes, and found by who knows either.
+#[tokio::test]
+async fn a_hybrid_is_announced_and_found_under_both_hashes() {
+    let ip: IpAddr = Ipv4Addr::LOCALHOST.into();
+    let net = DhtNet::start(ip, 8).await;
+    let (v1, v2) = (InfoHashV1([1; 20]), InfoHashV2([2; 32]));
+    let hybrid = TorrentId::new(Some(v1), Some(v2)).unwrap();
+    let config =
+        DhtConfig { ips: vec![ip], well_known: false, bootstrap: vec![net.bootstrap()], ..DhtConfig::default() };
+    let ours = DhtHandle::start(config, Resolver::new()).unwrap();
+    let search = ours.lookup(hybrid, Some(Announce { port: 7000, seed: false }), false);
+    let we = SocketAddr::new(ip, 7000);
+    for id in [TorrentId::from_v1(v1), TorrentId::from_v2(v2), hybrid] {
+        assert_eq!(net.wait_for_peers(id).await, [we], "{id}");
+    }
+    drop(search);
 }

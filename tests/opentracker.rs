@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rtorrent_cli::base::id::{InfoHashV1, PeerId};
+use rtorrent_cli::base::id::{InfoHashV1, PeerId, TorrentId};
 use rtorrent_cli::io::announce::Announcer;
 use rtorrent_cli::io::http::HttpClient;
 use rtorrent_cli::io::resolve::Resolver;
@@ -81,7 +81,7 @@ fn client(url: &str, port: u16, left: u64) -> Client {
     let (totals, told) = watch::channel(Totals { left: Some(left), ..Totals::default() });
     let (sender, news) = mpsc::unbounded_channel();
     let setup = TrackerSetup {
-        info_hash: InfoHashV1(HASH),
+        id: TorrentId::from_v1(InfoHashV1(HASH)),
         peer_id: PeerId::ours(&mut StdRng::seed_from_u64(port.into())),
         key: port.into(),
         port,
@@ -119,14 +119,16 @@ async fn opentracker_takes_our_announces_and_scrapes() {
         let seeder_addr: SocketAddr = ([127, 0, 0, 1], port).into();
         assert!(matches!(&news, Some(TrackerNews::Peers(peers)) if peers.contains(&seeder_addr)), "{url}: {news:?}");
 
-        let counts = scrape(&announcer(), std::slice::from_ref(url), InfoHashV1(HASH), PATIENCE).await;
+        let counts =
+            scrape(&announcer(), std::slice::from_ref(url), TorrentId::from_v1(InfoHashV1(HASH)), PATIENCE).await;
         assert_eq!(counts[0].outcome, Ok(Scrape { seeders: 1, leechers: 1, completed: Some(nth as u32) }), "{url}");
 
         leecher.totals.send_replace(Totals { left: Some(0), ..Totals::default() });
         leecher.handle.completed();
         leecher.handle.stop(PATIENCE).await;
         seeder.handle.stop(PATIENCE).await;
-        let counts = scrape(&announcer(), std::slice::from_ref(url), InfoHashV1(HASH), PATIENCE).await;
+        let counts =
+            scrape(&announcer(), std::slice::from_ref(url), TorrentId::from_v1(InfoHashV1(HASH)), PATIENCE).await;
         let left = counts[0].outcome.as_ref().unwrap();
         let all = (left.seeders, left.leechers, left.completed);
         assert_eq!(all, (0, 0, Some(nth as u32 + 1)), "{url}: the completed download and then the farewells are heard");

@@ -11,7 +11,7 @@ use std::time::Duration;
 use odd_server::{Act, OddServer, reply};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rtorrent_cli::base::id::{InfoHashV1, PeerId};
+use rtorrent_cli::base::id::{InfoHashV1, InfoHashV2, PeerId, TorrentId};
 use rtorrent_cli::io::announce::Announcer;
 use rtorrent_cli::io::http::HttpClient;
 use rtorrent_cli::io::resolve::Resolver;
@@ -23,6 +23,9 @@ use tokio::sync::{mpsc, watch};
 use tracker_server::TrackerServer;
 
 const HASH: [u8; 20] = *b"\x00\xFF&=%? torrent hash+";
+/// The other hash of the same torrent, where it is a hybrid.
+const HASH_V2: InfoHashV2 = InfoHashV2([0xB2; 32]);
+const SHORT_V2: [u8; 20] = [0xB2; 20];
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Far more than anything here takes: only a test that fails waits so long.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -50,10 +53,14 @@ impl Scene {
     }
 
     fn start_with(resolver: Resolver, tiers: &[&[&str]], private: bool) -> Scene {
+        Scene::start_as(TorrentId::from_v1(InfoHashV1(HASH)), resolver, tiers, private)
+    }
+
+    fn start_as(id: TorrentId, resolver: Resolver, tiers: &[&[&str]], private: bool) -> Scene {
         let (totals, told) = watch::channel(Totals::default());
         let (sender, news) = mpsc::unbounded_channel();
         let setup = TrackerSetup {
-            info_hash: InfoHashV1(HASH),
+            id,
             peer_id: PeerId(*b"-RC0100-abcdefghijkl"),
             key: 0xFEED_BEEF,
             port: 7000,
@@ -253,12 +260,12 @@ async fn on_the_local_network_only_what_looks_like_a_tracker_is_asked() {
     let printer = OddServer::answering("200 OK", b"d5:filesdee").await;
     let urls = [printer.url("/print/announce"), tracker.http_url()];
     let careful = careful_announcer(Resolver::new());
-    let scraped = scrape(&careful, &urls, InfoHashV1(HASH), PATIENCE).await;
+    let scraped = scrape(&careful, &urls, TorrentId::from_v1(InfoHashV1(HASH)), PATIENCE).await;
     assert!(scraped[0].outcome.as_ref().unwrap_err().contains("on the local network"), "{:?}", scraped[0].outcome);
     assert!(scraped[1].outcome.is_ok(), "{:?}", scraped[1].outcome);
     // The user's own word counts.
     let named = careful.trusting(&urls, false);
-    let scraped = scrape(&named, &urls[..1], InfoHashV1(HASH), PATIENCE).await;
+    let scraped = scrape(&named, &urls[..1], TorrentId::from_v1(InfoHashV1(HASH)), PATIENCE).await;
     assert!(!scraped[0].outcome.as_ref().is_err_and(|why| why.contains("on the local network")));
 }
 
@@ -303,16 +310,135 @@ async fn scrapes_over_both_protocols_in_the_order_asked() {
     tracker.insert(HASH, "10.1.2.5:4567".parse().unwrap(), 5);
     let dead = OddServer::start(|_| Act::Hang).await;
     let urls = [tracker.udp_url(), "wss://t".into(), dead.url("/a"), tracker.http_url()];
-    let scraped = scrape(&announcer(Resolver::new()), &urls, InfoHashV1(HASH), PATIENCE).await;
+    let scraped = scrape(&announcer(Resolver::new()), &urls, TorrentId::from_v1(InfoHashV1(HASH)), PATIENCE).await;
     let counts = Ok(Scrape { seeders: 1, leechers: 2, completed: Some(0) });
     assert_eq!((&scraped[0].outcome, &scraped[3].outcome), (&counts, &counts));
     assert_eq!(scraped[1].outcome, Err("trackers of the kind wss: are not supported".into()));
     assert_eq!(scraped[2].outcome, Err("can't be scraped".into()));
 
-    let unknown = scrape(&announcer(Resolver::new()), &urls[3..], InfoHashV1([9; 20]), PATIENCE).await;
+    let unknown =
+        scrape(&announcer(Resolver::new()), &urls[3..], TorrentId::from_v1(InfoHashV1([9; 20])), PATIENCE).await;
     assert_eq!(unknown[0].outcome, Ok(Scrape { completed: Some(0), ..Scrape::default() }));
     let silent = [dead.url("/k3yk3y/announce")];
-    let silent = scrape(&announcer(Resolver::new()), &silent, InfoHashV1(HASH), Duration::from_millis(20)).await;
+    let silent =
+        scrape(&announcer(Resolver::new()), &silent, TorrentId::from_v1(InfoHashV1(HASH)), Duration::from_millis(20))
+            .await;
     assert_eq!(silent[0].name, format!("http://{}/…/announce", dead.addr));
     assert!(silent[0].outcome.as_ref().unwrap_err().starts_with("no answer in time"));
+}
+
+fn hybrid() -> TorrentId {
+    TorrentId::new(Some(InfoHashV1(HASH)), Some(HASH_V2)).unwrap()
+}
+
+/// What a tracker was told of one swarm, in order.
+fn events_of(tracker: &TrackerServer, hash: [u8; 20]) -> Vec<String> {
+    tracker.seen().into_iter().filter(|seen| seen.info_hash == hash).map(|seen| seen.event).collect()
+}
+
+/// Peers until all of `wanted` have come.
+async fn all_peers(scene: &mut Scene, mut wanted: Vec<SocketAddr>) {
+    while !wanted.is_empty() {
+        let peers = scene.peers().await;
+        wanted.retain(|peer| !peers.contains(peer));
+    }
+}
+
+#[tokio::test]
+async fn a_hybrid_joins_both_swarms_of_a_tracker_and_leaves_both() {
+    let tracker = TrackerServer::start(V4).await.unwrap();
+    let peers: [SocketAddr; 2] = ["10.1.2.3:4567".parse().unwrap(), "10.1.2.4:4567".parse().unwrap()];
+    tracker.insert(HASH, peers[0], 0);
+    tracker.insert(SHORT_V2, peers[1], 0);
+    tracker.insert(SHORT_V2, "10.1.2.5:4567".parse().unwrap(), 0);
+    for url in [tracker.http_url(), tracker.udp_url()] {
+        let before = tracker.seen().len();
+        let mut scene = Scene::start_as(hybrid(), Resolver::new(), &[&[&url]], false);
+        all_peers(&mut scene, peers.to_vec()).await;
+        let status = scene.handle.status().borrow().clone();
+        assert_eq!((status.counts(), status.trackers[0].seeders), ((1, 1), Some(2)), "{url}: the larger swarm counts");
+        scene.handle.completed();
+        scene.handle.stop(PATIENCE).await;
+        let told: Vec<_> = tracker.seen().drain(before..).map(|seen| (seen.info_hash, seen.event)).collect();
+        for hash in [HASH, SHORT_V2] {
+            let events: Vec<&str> =
+                told.iter().filter(|(of, _)| *of == hash).map(|(_, event)| event.as_str()).collect();
+            assert_eq!(events, ["started", "completed", "stopped"], "{url}");
+        }
+        assert_eq!(told.len(), 6, "{url}: nothing more than that");
+    }
+}
+
+#[tokio::test]
+async fn a_tracker_that_knows_one_hash_of_a_hybrid_is_good_and_the_silent_swarm_delays_nobody() {
+    let server = OddServer::start(|head| {
+        if head.contains("%B2%B2%B2") {
+            return Act::Hang;
+        }
+        Act::Send(reply("200 OK", b"d8:intervali1800e5:peers6:\x0A\x01\x02\x03\x11\xD7e"))
+    })
+    .await;
+    let mut scene = Scene::start_as(hybrid(), Resolver::new(), &[&[&server.url("/announce")]], false);
+    assert_eq!(scene.peers().await, ["10.1.2.3:4567".parse().unwrap()]);
+    assert_eq!(scene.handle.status().borrow().counts(), (1, 1));
+    let refusing = OddServer::start(|head| {
+        let peers = reply("200 OK", b"d8:intervali1800e5:peers6:\x0A\x01\x02\x03\x11\xD7e");
+        let refusal = reply("200 OK", b"d14:failure reason20:unregistered torrente");
+        Act::Send(if head.contains("%B2%B2%B2") { refusal } else { peers })
+    })
+    .await;
+    let mut scene = Scene::start_as(hybrid(), Resolver::new(), &[&[&refusing.url("/announce")]], true);
+    assert_eq!(scene.peers().await, ["10.1.2.3:4567".parse().unwrap()]);
+    // The farewell ends after everything else is known.
+    let status = scene.handle.status();
+    scene.handle.stop(PATIENCE).await;
+    assert_eq!((status.borrow().counts(), status.borrow().failed()), ((1, 1), 0));
+}
+
+#[tokio::test]
+async fn a_magnet_that_proves_to_be_a_hybrid_joins_the_other_swarm_too() {
+    let tracker = TrackerServer::start(V4).await.unwrap();
+    let peers: [SocketAddr; 2] = ["10.1.2.3:4567".parse().unwrap(), "10.1.2.4:4567".parse().unwrap()];
+    tracker.insert(HASH, peers[0], 0);
+    tracker.insert(SHORT_V2, peers[1], 0);
+    let mut scene = Scene::start_as(TorrentId::from_v2(HASH_V2), Resolver::new(), &[&[&tracker.http_url()]], false);
+    assert_eq!(scene.peers().await, [peers[1]]);
+    assert!(events_of(&tracker, HASH).is_empty());
+    scene.handle.adopt(hybrid());
+    assert_eq!(scene.peers().await, [peers[0]]);
+    scene.handle.stop(PATIENCE).await;
+    for hash in [HASH, SHORT_V2] {
+        assert_eq!(events_of(&tracker, hash), ["started", "stopped"]);
+    }
+}
+
+#[tokio::test]
+async fn a_tracker_that_refuses_the_swarm_that_is_joined_late_stays_as_good_as_before() {
+    let server = OddServer::start(|head| {
+        let peers = reply("200 OK", b"d8:intervali1800e5:peers6:\x0A\x01\x02\x03\x11\xD7e");
+        let refusal = reply("200 OK", b"d14:failure reason2:no8:retry in5:nevere");
+        Act::Send(if head.contains("%B2%B2%B2") { refusal } else { peers })
+    })
+    .await;
+    let mut scene = Scene::start(&[&[&server.url("/announce")]], false);
+    assert_eq!(scene.peers().await.len(), 1);
+    scene.handle.adopt(hybrid());
+    let status = scene.handle.status();
+    scene.handle.stop(PATIENCE).await;
+    assert_eq!((status.borrow().counts(), status.borrow().failed()), ((1, 1), 0));
+}
+
+#[tokio::test]
+async fn both_swarms_of_a_hybrid_are_scraped_as_one() {
+    let tracker = TrackerServer::start(V4).await.unwrap();
+    tracker.insert(HASH, "10.1.2.3:4567".parse().unwrap(), 0);
+    tracker.insert(SHORT_V2, "10.1.2.3:4567".parse().unwrap(), 0);
+    tracker.insert(SHORT_V2, "10.1.2.4:4567".parse().unwrap(), 9);
+    let urls = [tracker.udp_url(), tracker.http_url()];
+    for (id, leechers) in [(hybrid(), 1), (TorrentId::from_v1(InfoHashV1(HASH)), 0), (TorrentId::from_v2(HASH_V2), 1)] {
+        let scraped = scrape(&announcer(Resolver::new()), &urls, id, PATIENCE).await;
+        for tracker in scraped {
+            assert_eq!(tracker.outcome, Ok(Scrape { seeders: 1, leechers, completed: Some(0) }), "{id:?}");
+        }
+    }
 }

@@ -5,14 +5,18 @@ use std::collections::HashSet;
 
 use libfuzzer_sys::fuzz_target;
 use rtorrent_cli::base::metainfo::{Info, Metainfo, wrap};
+use rtorrent_cli::base::piece_hash::PieceHash;
 use rtorrent_cli::base::safe_path::SafePath;
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(torrent) = Metainfo::parse(bytes) {
         check(&torrent.info);
-        let again = Metainfo::parse(&wrap(&torrent.info.raw, &torrent.trackers, &torrent.web_seeds))
+        let layers = torrent.info.encode_layers();
+        let again = Metainfo::parse(&wrap(&torrent.info.raw, &layers, &torrent.trackers, &torrent.web_seeds))
             .expect("it was read before");
         assert_eq!(again.info.id, torrent.info.id);
+        assert_eq!(again.info.trees, torrent.info.trees);
+        assert_eq!(torrent.info.missing_layers().count(), 0);
         assert_eq!(again.trackers, torrent.trackers);
         assert_eq!(again.web_seeds, torrent.web_seeds);
     }
@@ -23,7 +27,19 @@ fuzz_target!(|bytes: &[u8]| {
 });
 
 fn check(info: &Info) {
-    assert_eq!(info.layout.pieces() as usize, info.hashes.len());
+    assert_eq!(info.layout.pieces(), info.hashes.pieces());
+    assert_eq!(info.id.v2().is_some(), info.trees.is_some());
+    assert_eq!(info.url_paths().len(), info.files.len());
+    let pieces = info.layout.pieces();
+    if pieces < 10_000 {
+        let bytes: u64 = (0..pieces).map(|piece| u64::from(info.layout.piece_len(piece))).sum();
+        assert_eq!(bytes, info.layout.total());
+    }
+    assert!((0..pieces).take(10_000).all(|piece| is_v1(info) == matches!(info.hashes.get(piece), PieceHash::Sha1(_))));
+    for tree in info.missing_layers() {
+        assert!(tree.pieces > 1 && tree.layer().is_none());
+        assert!(info.with_layers([(tree.root, vec![[0; 32]; 2])]).is_err());
+    }
     assert_eq!(info.layout.files().len(), info.files.len());
     assert!(info.stored_size() <= info.layout.total());
     let mut seen = HashSet::new();
@@ -37,4 +53,8 @@ fn check(info: &Info) {
     for (shown, _) in seen.iter().map(|shown| (shown, ())) {
         assert!(!seen.contains(&format!("{shown}.part")));
     }
+}
+
+fn is_v1(info: &Info) -> bool {
+    info.id.v1().is_some()
 }

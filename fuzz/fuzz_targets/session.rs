@@ -1,6 +1,7 @@
 //! A peer session under a peer that says anything, and a torrent that leases and recalls.
 //!
-//! Must hold: every leased run comes back exactly once; and where the peer sent only blocks that it was asked for, a run
+//! Must hold: every leased run comes back exactly once; hashes are asked for only where v2 is spoken, and what comes up of
+//! them was asked for; and where the peer sent only blocks that it was asked for, a run
 //! holds in each block marked present the very bytes that were sent, however the reads were cut.
 #![no_main]
 
@@ -17,7 +18,7 @@ use rtorrent_cli::proto::ext::PexMessage;
 use rtorrent_cli::proto::session::{
     CloseReason, Outgoing, PeerCommand, PeerEvent, PeerLimits, Session, SessionConfig, TorrentFacts,
 };
-use rtorrent_cli::proto::wire::{BlockRequest, Message, Reserved};
+use rtorrent_cli::proto::wire::{BlockRequest, HashRange, Message, Reserved};
 
 const PIECE_LENGTH: u32 = 4 * BLOCK_LEN;
 /// Three pieces, the last one short and its last block odd.
@@ -58,6 +59,10 @@ struct Play {
     wire: VecDeque<u8>,
     asked: Vec<BlockRequest>,
     to_serve: Vec<BlockRequest>,
+    /// Hashes that the session was told to ask for, and requests of the peer that it has passed on.
+    hashes_asked: Vec<HashRange>,
+    hashes_due: Vec<HashRange>,
+    v2: bool,
     leased: HashMap<RunId, Run>,
     next_run: u64,
     honest: bool,
@@ -78,6 +83,7 @@ impl Play {
         let knows_layout = flags & 4 != 0;
         let config = SessionConfig {
             info_hash: InfoHashV1([1; 20]),
+            v2: flags & 32 != 0,
             ours: Reserved::OURS,
             theirs,
             addr: "10.0.0.1:6881".parse().expect("an address"),
@@ -100,6 +106,9 @@ impl Play {
             wire: VecDeque::new(),
             asked: Vec::new(),
             to_serve: Vec::new(),
+            hashes_asked: Vec::new(),
+            hashes_due: Vec::new(),
+            v2: flags & 32 != 0,
             leased: HashMap::new(),
             next_run: 0,
             honest: true,
@@ -163,7 +172,7 @@ impl Play {
     fn say(&mut self, argument: u8) {
         let piece = u32::from(argument >> 4) % 4;
         let request = BlockRequest { piece, begin: 0, len: BLOCK_LEN };
-        match argument % 12 {
+        match argument % 15 {
             0 => self.hear(Message::Choke),
             1 => self.hear(Message::Unchoke),
             2 => self.hear(Message::Interested),
@@ -180,6 +189,15 @@ impl Play {
                     self.hear(Message::Reject(request));
                 }
                 None => self.hear(Message::KeepAlive),
+            },
+            11 => self.hear(Message::HashRequest(range(argument))),
+            12 => match self.hashes_asked.first().copied() {
+                Some(range) if piece == 0 => self.hear(Message::HashReject(range)),
+                Some(range) => {
+                    let hashes = vec![[argument; 32]; range.answer_len() - usize::from(piece == 3)];
+                    self.hear(Message::Hashes { range, hashes: &hashes });
+                }
+                None => self.hear(Message::Hashes { range: range(argument), hashes: &[[1; 32]] }),
             },
             _ => self.hear(Message::Suggest(piece)),
         }
@@ -209,7 +227,7 @@ impl Play {
 
     fn order(&mut self, argument: u8) {
         let on = argument & 8 != 0;
-        match argument % 8 {
+        match argument % 10 {
             0 => self.command(PeerCommand::Choke(on)),
             1 => self.command(PeerCommand::Interest(on)),
             2 if !self.knows_layout => self.command(PeerCommand::RequestMetadata(vec![0, u32::from(argument)])),
@@ -221,6 +239,16 @@ impl Play {
                 Some(block) => self.session.on_block_failed(self.now, block),
                 None => {}
             },
+            7 => match self.hashes_due.pop() {
+                Some(range) if on => self.command(PeerCommand::SendHashes(range, vec![[0; 32]; range.answer_len()])),
+                Some(range) => self.command(PeerCommand::RejectHashes(range)),
+                None => {}
+            },
+            8 if !self.over => {
+                let range = range(argument & 0xfe);
+                self.hashes_asked.push(range);
+                self.command(PeerCommand::RequestHashes(vec![range]));
+            }
             _ if argument == 255 => self.command(PeerCommand::Close),
             _ => {}
         }
@@ -241,6 +269,15 @@ impl Play {
                     self.came_back(run);
                 }
                 PeerEvent::Returned(run) => self.came_back(run),
+                PeerEvent::HashRequest(range) => {
+                    assert!(range.is_sound() && self.v2 && self.knows_layout);
+                    self.hashes_due.push(range);
+                }
+                PeerEvent::Hashes(range, hashes) => {
+                    assert_eq!(hashes.len(), range.answer_len());
+                    self.hashes_came_back(range);
+                }
+                PeerEvent::HashReject(range) => self.hashes_came_back(range),
                 PeerEvent::Closed(_) => self.over = true,
                 _ => {}
             }
@@ -264,6 +301,7 @@ impl Play {
                     assert!(self.layout.contains(request.piece, request.begin, request.len));
                     self.asked.push(request);
                 }
+                Message::HashRequest(range) => assert!(self.v2 && self.hashes_asked.contains(&range)),
                 Message::Cancel(request) => self.asked.retain(|asked| *asked != request),
                 _ => {}
             }
@@ -285,6 +323,11 @@ impl Play {
         }
     }
 
+    fn hashes_came_back(&mut self, range: HashRange) {
+        let at = self.hashes_asked.iter().position(|asked| *asked == range).expect("a range comes back once");
+        self.hashes_asked.remove(at);
+    }
+
     fn end(mut self) {
         self.drain();
         self.session.close(self.now, CloseReason::Ours);
@@ -297,6 +340,12 @@ fn facts(layout: &Arc<Layout>) -> TorrentFacts {
     let log = HaveLog::new(layout.pieces());
     log.push(0);
     TorrentFacts { layout: layout.clone(), log, info: vec![b'i'; 20_000].into() }
+}
+
+/// Sound if `argument` is even.
+fn range(argument: u8) -> HashRange {
+    let (index, proof) = (u32::from(argument >> 1), u32::from(argument >> 4));
+    HashRange { root: [2; 32], base: 1, index: index * 2 + u32::from(argument & 1), length: 2, proof }
 }
 
 fn content(piece: u32, at: u32) -> u8 {

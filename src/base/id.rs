@@ -60,9 +60,34 @@ impl TorrentId {
         }
     }
 
+    /// Every hash that stands for the torrent where a protocol has room for 20 bytes: one, or both of a hybrid, of which
+    /// the first is [`TorrentId::wire`].
+    pub fn hashes(&self) -> impl Iterator<Item = InfoHashV1> + use<> {
+        self.v1.into_iter().chain(self.v2.map(InfoHashV2::truncated))
+    }
+
+    /// True if both are known to name one torrent: a hash that both have agrees, and none contradicts. A magnet link often has
+    /// one hash of a hybrid alone.
+    pub fn is_same(&self, other: &TorrentId) -> bool {
+        let agree = |ours: Option<bool>| ours.unwrap_or(true);
+        let v1 = self.v1.zip(other.v1).map(|(ours, theirs)| ours == theirs);
+        let v2 = self.v2.zip(other.v2).map(|(ours, theirs)| ours == theirs);
+        v1.or(v2).is_some() && agree(v1) && agree(v2)
+    }
+
     /// True if a handshake that carries `hash` is meant for this torrent.
     pub fn answers_to(&self, hash: InfoHashV1) -> bool {
-        self.v1 == Some(hash) || self.v2.is_some_and(|v2| v2.truncated() == hash)
+        self.hashes().any(|ours| ours == hash)
+    }
+
+    /// The v2 hash by which a hybrid may be called too, in 20 bytes.
+    pub fn upgraded(&self) -> Option<InfoHashV1> {
+        self.v1.and(self.v2).map(InfoHashV2::truncated)
+    }
+
+    /// True if who agrees on `hash` in the handshake speaks of the torrent as a v2 one (BEP 52).
+    pub fn is_v2(&self, hash: InfoHashV1) -> bool {
+        self.v2.is_some_and(|v2| v2.truncated() == hash)
     }
 }
 
@@ -123,7 +148,27 @@ mod tests {
         assert_eq!(hybrid.wire(), InfoHashV1([1; 20]));
         assert!(hybrid.answers_to(InfoHashV1([1; 20])) && hybrid.answers_to(InfoHashV1([7; 20])));
         assert!(!hybrid.answers_to(InfoHashV1([2; 20])));
-        assert_eq!(TorrentId::from_v2(v2).wire(), v2.truncated());
+        assert_eq!(hybrid.hashes().collect::<Vec<_>>(), [InfoHashV1([1; 20]), InfoHashV1([7; 20])]);
+        assert!(hybrid.is_v2(InfoHashV1([7; 20])) && !hybrid.is_v2(InfoHashV1([1; 20])));
+        assert_eq!(hybrid.upgraded(), Some(v2.truncated()));
+        let v2_only = TorrentId::from_v2(v2);
+        assert_eq!((v2_only.wire(), v2_only.upgraded()), (v2.truncated(), None));
+        assert_eq!(v2_only.hashes().collect::<Vec<_>>(), [v2.truncated()]);
         assert_eq!(TorrentId::new(None, None), None);
+    }
+
+    #[test]
+    fn a_hybrid_is_the_torrent_that_one_of_its_hashes_names() {
+        let id = |v1: u8, v2: u8| {
+            let v1 = (v1 > 0).then_some(InfoHashV1([v1; 20]));
+            TorrentId::new(v1, (v2 > 0).then_some(InfoHashV2([v2; 32]))).unwrap()
+        };
+        for other in [id(1, 0), id(0, 2), id(1, 2)] {
+            assert!(id(1, 2).is_same(&other) && other.is_same(&id(1, 2)), "{other:?}");
+        }
+        for other in [id(3, 0), id(0, 3), id(1, 3), id(3, 2)] {
+            assert!(!id(1, 2).is_same(&other) && !other.is_same(&id(1, 2)), "{other:?}");
+        }
+        assert!(!id(1, 0).is_same(&id(0, 2)), "nothing shows that they are");
     }
 }

@@ -1,4 +1,4 @@
-//! `--archive FILE`: the info hashes that need no download any more, one a line.
+//! `--archive FILE`: the info hashes that need no download any more, one a line; a hybrid torrent has two.
 //!
 //! Only the first word of a line counts, the name behind it is for people; `#` begins a comment. Lines are added with
 //! one write each, so that several runs can share a file.
@@ -44,15 +44,18 @@ impl Archive {
     /// # Errors
     /// If the file can't be written.
     pub fn add(&mut self, id: &TorrentId, name: &str) -> Result<(), Problem> {
-        let Some(hash) = hashes(id).next().filter(|hash| self.hashes.insert(hash.clone())) else { return Ok(()) };
-        let line = format!("{hash}  {}\n", escape(name));
+        let new = hashes(id).filter(|hash| self.hashes.insert(hash.clone()));
+        let lines: String = new.map(|hash| format!("{hash}  {}\n", escape(name))).collect();
+        if lines.is_empty() {
+            return Ok(());
+        }
         let file = OpenOptions::new().create(true).append(true).open(&self.path);
-        file.and_then(|mut file| file.write_all(line.as_bytes()))
+        file.and_then(|mut file| file.write_all(lines.as_bytes()))
             .map_err(|error| file_problem("write the archive", &self.path, error))
     }
 }
 
-/// All names of a torrent, the one that is written first.
+/// All names of a torrent.
 fn hashes(id: &TorrentId) -> impl Iterator<Item = String> {
     let (v1, v2) = (id.v1().map(|hash| hash.to_string()), id.v2().map(|hash| hash.to_string()));
     v1.into_iter().chain(v2)
@@ -61,7 +64,7 @@ fn hashes(id: &TorrentId) -> impl Iterator<Item = String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::id::InfoHashV1;
+    use crate::base::id::{InfoHashV1, InfoHashV2};
 
     #[test]
     fn what_is_added_is_found_again_and_strange_lines_do_no_harm() {
@@ -78,5 +81,24 @@ mod tests {
         assert!(Archive::open(&path).unwrap().contains(&id(3)));
         assert!(Archive::open(&dir.path().join("none")).unwrap().hashes.is_empty());
         assert!(Archive::open(dir.path()).is_err());
+    }
+
+    #[test]
+    fn a_hybrid_is_found_by_either_hash_and_a_v2_torrent_by_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("archive");
+        let (v1, v2) = (InfoHashV1([1; 20]), InfoHashV2([2; 32]));
+        let v2_only = TorrentId::from_v2(InfoHashV2([3; 32]));
+        let mut archive = Archive::open(&path).unwrap();
+        archive.add(&TorrentId::new(Some(v1), Some(v2)).unwrap(), "a").unwrap();
+        archive.add(&v2_only, "b").unwrap();
+        archive.add(&TorrentId::from_v1(v1), "a").unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text, format!("{v1}  a\n{v2}  a\n{}  b\n", "03".repeat(32)));
+        let again = Archive::open(&path).unwrap();
+        for id in [TorrentId::from_v1(v1), TorrentId::from_v2(v2), v2_only] {
+            assert!(again.contains(&id), "{id}");
+        }
+        assert!(!again.contains(&TorrentId::from_v2(InfoHashV2([4; 32]))));
     }
 }

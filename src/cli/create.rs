@@ -15,12 +15,14 @@ use super::watched::watched;
 use super::{facts, settings};
 use crate::base::bencode::Limits;
 use crate::base::magnet::Magnet;
-use crate::base::metainfo::make::{Content, Draft, MOST_PIECE, piece_length_for};
+use crate::base::merkle::Node;
+use crate::base::metainfo::make::{Content, Draft, MOST_PIECE, Version, piece_length_for, tree_order};
 use crate::base::metainfo::{Info, Metainfo, MetainfoError};
 use crate::base::safe_path::SafePath;
 use crate::engine::Stage;
 use crate::io::file_set::FileError;
 use crate::io::gather::{GatherError, Gathered, LeftOut, Wanted, gather};
+use crate::io::hash_pieces::Recipe;
 use crate::io::new_file::write_new;
 use crate::io::source_files::{SourceFile, SourceFiles};
 
@@ -41,10 +43,12 @@ fn make(args: &CreateArgs, display: &mut Display) -> Result<Exit, Problem> {
     let target = Target::of(args, &name)?;
     let date = if args.fields.no_date { None } else { Some(date()?) };
     let Gathered { single, files, left_out } = found(args, &target)?;
-    let (content, sources) = laid_out(single, files);
+    let (content, sources) = laid_out(single, files, version(args));
     let mut draft = draft(args, name, content, date)?;
-    draft.hashes = vec![[0; 20]; pieces(&draft)?];
     // What will not be read back is not hashed first.
+    let pieces = pieces(&draft)?;
+    draft.hashes = vec![[0; 20]; if draft.version.has_v1() { pieces } else { 0 }];
+    draft.roots = (0..if draft.version.has_v2() { pieces } else { 0 }).map(no_root).collect();
     let planned = read_back(&draft)?;
     tell_of_left_out(left_out, display);
     warn(&draft, &planned.info, display);
@@ -53,9 +57,17 @@ fn make(args: &CreateArgs, display: &mut Display) -> Result<Exit, Problem> {
         return Ok(Exit::Success);
     }
     let started = Instant::now();
-    let sources = SourceFiles::new(sources, draft.piece_length);
-    let hashed = watched(&draft.name, Stage::Hashing, display, |watch| sources.hash(watch));
-    draft.hashes = hashed.map_err(hash_problem)?;
+    let sources = SourceFiles::new(sources, draft.layout());
+    let trees = draft.version.has_v2().then(|| draft.v2_layout());
+    let recipe = Recipe { sha1: draft.version.has_v1(), merkle: trees.as_ref() };
+    let hashed = watched(&draft.name, Stage::Hashing, display, |watch| sources.hash(recipe, watch));
+    let digests = hashed.map_err(hash_problem)?;
+    if draft.version.has_v1() {
+        draft.hashes = digests.iter().map(|digests| digests.sha1).collect();
+    }
+    if draft.version.has_v2() {
+        draft.roots = digests.iter().map(|digests| digests.merkle).collect();
+    }
     let took = started.elapsed();
     let torrent = read_back(&draft)?;
     target.write(&draft.encode(), args.target.force)?;
@@ -194,7 +206,25 @@ fn found(args: &CreateArgs, target: &Target) -> Result<Gathered, Problem> {
     Ok(found)
 }
 
-fn laid_out(single: bool, files: Vec<(String, SourceFile)>) -> (Content, Vec<SourceFile>) {
+fn version(args: &CreateArgs) -> Version {
+    match () {
+        () if args.content.v2 => Version::V2,
+        () if args.content.hybrid => Version::Hybrid,
+        () => Version::V1,
+    }
+}
+
+/// Stands for the root of a piece until it is hashed; each another one, since equal roots are of equal pieces.
+fn no_root(piece: usize) -> Node {
+    let mut root = [0; 32];
+    root[..8].copy_from_slice(&(piece as u64).to_be_bytes());
+    root
+}
+
+fn laid_out(single: bool, mut files: Vec<(String, SourceFile)>, version: Version) -> (Content, Vec<SourceFile>) {
+    if version.has_v2() {
+        files.sort_by(|(one, _), (other, _)| tree_order(one, other));
+    }
     let content = match &files[..] {
         [(_, file)] if single => Content::File(file.stamp.size),
         several => Content::Folder(several.iter().map(|(path, file)| (path.clone(), file.stamp.size)).collect()),
@@ -205,11 +235,14 @@ fn laid_out(single: bool, files: Vec<(String, SourceFile)>) -> (Content, Vec<Sou
 fn draft(args: &CreateArgs, name: String, content: Content, creation_date: Option<i64>) -> Result<Draft, Problem> {
     let total = content.total().filter(|total| *total <= i64::MAX as u64);
     let total = total.ok_or_else(|| Problem::new(Exit::Refused, "the sizes of the files overflow"))?;
+    let (version, piece_length) = (version(args), args.content.piece_length.unwrap_or_else(|| piece_length_for(total)));
     Ok(Draft {
         name,
         content,
-        piece_length: args.content.piece_length.unwrap_or_else(|| piece_length_for(total)),
+        version,
+        piece_length,
         hashes: Vec::new(),
+        roots: Vec::new(),
         private: args.fields.private,
         source: args.fields.source.clone(),
         trackers: args.fields.trackers.clone(),
@@ -222,8 +255,9 @@ fn draft(args: &CreateArgs, name: String, content: Content, creation_date: Optio
 
 /// How many pieces there will be, if a torrent can list so many.
 fn pieces(draft: &Draft) -> Result<usize, Problem> {
-    let most = Limits::TORRENT.bytes as u64 / 20;
-    match draft.content.total().unwrap_or_default().div_ceil(draft.piece_length.into()) {
+    let each = if draft.version.has_v1() { 20 } else { 0 } + if draft.version.has_v2() { 32 } else { 0 };
+    let most = Limits::TORRENT.bytes as u64 / each;
+    match draft.pieces() {
         pieces if pieces <= most => Ok(pieces as usize),
         pieces => Err(Problem::new(Exit::Refused, format!("{pieces} pieces are more than the {most} that are read"))
             .hint("make them longer with --piece-length")),
@@ -232,7 +266,7 @@ fn pieces(draft: &Draft) -> Result<usize, Problem> {
 
 /// What our own reader makes of it.
 fn read_back(draft: &Draft) -> Result<Metainfo, Problem> {
-    Metainfo::parse(&draft.clone().encode()).map_err(|error| {
+    Metainfo::parse(&draft.encode()).map_err(|error| {
         let (MetainfoError::NotATorrent(why) | MetainfoError::Refused(why)) = &error;
         Problem::new(Exit::Refused, format!("nobody would take this torrent: {why}")).because(error)
     })
@@ -277,7 +311,7 @@ fn mended(draft: &Draft, info: &Info) -> Vec<(String, String)> {
         Content::File(_) => vec![draft.name.clone()],
         Content::Folder(files) => files.iter().map(|(path, _)| format!("{}/{path}", draft.name)).collect(),
     };
-    let there = info.files.iter().map(|file| file.path.to_slashes().into_owned());
+    let there = info.stored_files().map(|(_, file)| file.path.to_slashes().into_owned());
     here.into_iter().zip(there).filter(|(here, there)| here != there).collect()
 }
 
@@ -297,7 +331,7 @@ fn report(torrent: &Metainfo, target: &Target, took: Duration, display: &Display
     let (info, magnet) = (&torrent.info, Magnet::of(torrent).to_string());
     display.json_line(&json::created(&Created { info, path: target.path(), magnet: Some(&magnet) }))?;
     let files = count(info.stored_files().count() as u64, "file");
-    let rate = (info.layout.total() as f64 / took.as_secs_f64().max(0.001)) as u64;
+    let rate = (info.stored_size() as f64 / took.as_secs_f64().max(0.001)) as u64;
     let line = format!(
         "{}, {} in {files}, {}, hashed in {}, {}/s",
         target.shown(),

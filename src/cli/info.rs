@@ -51,7 +51,10 @@ impl Found {
 
     fn of_magnet(magnet: &Magnet, info: Option<Arc<Info>>) -> Found {
         let facts = Facts::of_magnet(magnet, info);
-        let torrent = facts.info.as_ref().map(|info| metainfo::wrap(&info.raw, &facts.trackers, &facts.web_seeds));
+        let torrent = facts
+            .info
+            .as_ref()
+            .map(|info| metainfo::wrap(&info.raw, &info.encode_layers(), &facts.trackers, &facts.web_seeds));
         Found { facts, torrent, swarm: None }
     }
 }

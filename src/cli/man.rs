@@ -98,7 +98,7 @@ fn page(command: &Command, out: &mut dyn Write) -> io::Result<()> {
 
 const DEFAULT_COMMAND: &[&str] = &[
     "rtorrent-cli SRC... alone means get. SRC is a magnet link, a .torrent file, an http or https URL of one, - for one \
-     on standard input, or a bare info hash (40 hexadecimal or 32 base32 digits).",
+     on standard input, or a bare info hash (40 hexadecimal or 32 base32 digits, or the 64 hexadecimal ones of version 2).",
     "Standard output carries results alone: the paths of what was completed, or JSON. Progress, warnings and errors go \
      to standard error: bars on a terminal, plain lines elsewhere.",
     "The first SIGINT, SIGTERM or SIGHUP stops in order and saves what there is; the same command line goes on later. \

@@ -40,7 +40,6 @@ pub async fn all(
             urls.push(url.clone());
         }
     }
-    let hash = facts.id.wire();
     if urls.is_empty() {
         return Err(Problem::new(Exit::Other, "there is no tracker to ask").hint("--tracker URL names one"));
     }
@@ -48,7 +47,7 @@ pub async fn all(
     let trackers = Announcer::new(http, UdpTrackers::spawn(StdRng::from_rng(&mut rand::rng()), path.clone()));
     let trackers = trackers.trusting(&network.trackers, network.allow_private);
     tokio::select! {
-        scraped = scrape(&trackers, &urls, hash, PATIENCE) => Ok(Ok(scraped)),
+        scraped = scrape(&trackers, &urls, facts.id, PATIENCE) => Ok(Ok(scraped)),
         signal = signals.next() => Ok(Err(signal)),
     }
 }

@@ -63,11 +63,11 @@ impl Given {
     /// A magnet link from anywhere but the command line.
     ///
     /// # Errors
-    /// If it is malformed or not supported.
+    /// If it is malformed.
     pub fn magnet(link: &str) -> Result<Given, Problem> {
         let magnet = Magnet::parse(link)
             .map_err(|error| Problem::new(Exit::BadMagnet, format!("{}: {error}", shown(link))).because(error))?;
-        supported(magnet, link)
+        Ok(Given::Magnet(magnet))
     }
 
     /// What the engine works on; `None` for what is still to be fetched.
@@ -198,11 +198,11 @@ fn read_hash(text: &str) -> Result<Given, Problem> {
         32 | 40 | 64 if alphanumeric => {
             let magnet = Magnet::from_hash(text)
                 .map_err(|error| Problem::new(Exit::BadMagnet, format!("{}: {error}", shown(text))).because(error))?;
-            supported(magnet, text)
+            Ok(Given::Magnet(magnet))
         }
         length @ 30..=70 if hexadecimal => Err(Problem::new(
             Exit::BadMagnet,
-            format!("{text}: {length} digits are no info hash; it has 40 hexadecimal or 32 base32 digits"),
+            format!("{text}: {length} digits are no info hash; it has 40 or 64 hexadecimal or 32 base32 digits"),
         )),
         _ => Err(not_found(text)),
     }
@@ -217,15 +217,6 @@ fn not_found(text: &str) -> Problem {
         }
         _ if text.starts_with("xt=") || text.starts_with("?xt=") => problem.hint("a magnet link begins with magnet:?"),
         _ => problem.hint("give a magnet link in quotes, a .torrent file, its URL, or an info hash"),
-    }
-}
-
-fn supported(magnet: Magnet, text: &str) -> Result<Given, Problem> {
-    match magnet.id.v1() {
-        Some(_) => Ok(Given::Magnet(magnet)),
-        None => {
-            Err(Problem::new(Exit::Refused, format!("{}: a torrent of version 2 alone is not supported", shown(text))))
-        }
     }
 }
 
@@ -257,6 +248,11 @@ mod tests {
         let read = |source: &str| Given::read(OsStr::new(source)).unwrap();
         assert!(matches!(read(&format!("magnet:?xt=urn:btih:{HASH}")), Given::Magnet(_)));
         assert!(matches!(read(HASH), Given::Magnet(_)));
+        let v2 = format!("{HASH}0123456789abcdef01234567");
+        for source in [v2.clone(), format!("magnet:?xt=urn:btmh:1220{v2}")] {
+            let Given::Magnet(magnet) = read(&source) else { panic!("{source}") };
+            assert_eq!((magnet.id.v1(), magnet.id.to_string()), (None, v2.clone()));
+        }
         assert!(matches!(read("HTTPS://example.org/a.torrent"), Given::Url(_)));
     }
 
@@ -265,7 +261,6 @@ mod tests {
         assert_eq!(exit("magnet:?dn=x"), Exit::BadMagnet);
         assert_eq!(exit("magnet:?xt=urn:btih:xyz"), Exit::BadMagnet);
         assert_eq!(exit(&HASH[1..]), Exit::BadMagnet);
-        assert_eq!(exit(&format!("{HASH}0123456789abcdef01234567")), Exit::Refused);
         assert_eq!(exit("no such file"), Exit::NotFound);
         assert_eq!(exit("ftp://example.org/a.torrent"), Exit::NotFound);
         assert_eq!(exit(env!("CARGO_MANIFEST_DIR")), Exit::NotATorrent);

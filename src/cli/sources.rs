@@ -160,7 +160,7 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 fn of_record(key: ItemKey, record: &ResumeRecord, shared: &[(String, String)], args: Rc<GetArgs>) -> Source {
-    let bytes = metainfo::wrap(&record.info, &record.trackers, &record.web_seeds);
+    let bytes = metainfo::wrap(&record.info, &record.layers, &record.trackers, &record.web_seeds);
     let id = record.id.to_string();
     let given = match Metainfo::parse(&bytes) {
         Ok(metainfo) => Ok(Given::Torrent(Arc::new(metainfo), bytes)),

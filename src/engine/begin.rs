@@ -20,6 +20,8 @@ use super::progress::Gauge;
 use super::saver::Saver;
 use super::torrent_task::{Control, Inbox, Outlets, Phase, TorrentTask};
 use super::web_seeds::WebSeeds;
+use crate::base::id::TorrentId;
+use crate::base::merkle::Node;
 use crate::base::metainfo::Info;
 use crate::base::selection::Selection;
 use crate::io::dht_task::{DhtHandle, DhtSearch};
@@ -116,6 +118,7 @@ impl TorrentTask {
             neighbours: None,
             dht_status: None,
             known: None,
+            bare: None,
             counted_in: false,
             private: false,
             check: Arc::default(),
@@ -187,9 +190,9 @@ impl TorrentTask {
 
     /// The info dictionary has come from peers, and its hash is right.
     pub(super) fn on_metadata(&mut self, bytes: &[u8]) {
-        self.goals.metadata_by = None;
         if self.known.is_some() {
             // A remembered peer was quicker with it than the check of what is on disk.
+            self.goals.metadata_by = None;
             return;
         }
         match Info::parse(bytes) {
@@ -197,14 +200,39 @@ impl TorrentTask {
                 if info.private {
                     self.become_private();
                 }
+                self.take_info(info);
+            }
+            Err(error) => self.fail(FailureKind::Refused, format!("{}: {error}", self.name())),
+        }
+    }
+
+    /// Goes on with the info dictionary; while it lacks piece layers (BEP 52), peers are asked for them.
+    fn take_info(&mut self, info: Info) {
+        match &info.trees {
+            Some(trees) if info.missing_layers().next().is_some() => {
+                self.torrent.on_command(Instant::now(), Command::FetchLayers(trees.clone()));
+                self.goals.lacks_layers = true;
+                self.bare = Some(info);
+            }
+            _ => {
+                self.goals.metadata_by = None;
                 self.prepare(Some(Arc::new(info)));
             }
+        }
+    }
+
+    /// The piece layers have come from peers.
+    pub(super) fn on_layers(&mut self, layers: Vec<(Node, Vec<Node>)>) {
+        let Some(info) = self.bare.take().filter(|_| self.known.is_none()) else { return };
+        match info.with_layers(layers) {
+            Ok(info) => self.take_info(info),
             Err(error) => self.fail(FailureKind::Refused, format!("{}: {error}", self.name())),
         }
     }
 
     /// The metadata is known; with `more` the files follow.
     fn on_known(&mut self, info: Arc<Info>, selected: Arc<[bool]>, record: Option<&ResumeRecord>, more: bool) {
+        self.adopt(info.id);
         self.private = info.private;
         if self.private {
             self.torrent.on_command(Instant::now(), Command::TrackerOnly);
@@ -228,6 +256,23 @@ impl TorrentTask {
             }
         } else {
             self.prepare(Some(info));
+        }
+    }
+
+    /// The metadata shows a hybrid of which the link named one hash: the torrent is found under both from now on.
+    fn adopt(&mut self, id: TorrentId) {
+        if std::mem::replace(&mut self.id, id) == id || self.trackers.is_none() {
+            return;
+        }
+        self.context.registry.register(id, self.out.callers.clone());
+        if let Some(trackers) = &self.trackers {
+            trackers.adopt(id);
+        }
+        if self.search.is_some() {
+            self.search = self.search();
+        }
+        if self.neighbours.is_some() {
+            self.neighbours = self.neighbours();
         }
     }
 
@@ -275,6 +320,7 @@ impl TorrentTask {
                 layout: info.layout.clone(),
                 info: info.raw.clone(),
                 hashes: info.hashes.clone(),
+                trees: info.trees.clone(),
                 have: verified.clone(),
                 log: log.clone(),
                 want: want.clone(),
@@ -338,7 +384,7 @@ impl TorrentTask {
         }
         self.note_totals();
         let setup = TrackerSetup {
-            info_hash: self.id.wire(),
+            id: self.id,
             peer_id: self.context.peer_id,
             key: self.context.key,
             port: self.context.registry.port(),

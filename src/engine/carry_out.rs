@@ -9,6 +9,7 @@ use super::item::Event;
 use super::links::COMMANDS;
 use super::torrent_task::TorrentTask;
 use crate::base::compact::is_global;
+use crate::base::id::InfoHashV1;
 use crate::io::dht_task::DhtHandle;
 use crate::io::dial::Greeted;
 use crate::io::limiter_task::Throttle;
@@ -32,6 +33,7 @@ impl TorrentTask {
                 Action::Peer { peer, command } => self.links.say(peer, command),
                 Action::Disk(job) => self.submit(job),
                 Action::MetadataComplete { info } => self.on_metadata(&info),
+                Action::LayersComplete { layers } => self.on_layers(layers),
                 Action::Complete => self.on_complete(),
                 Action::WantPeers => self.want_peers(),
                 Action::Banned { addr } => tracing::info!(%addr, "banned: it sent wrong data"),
@@ -43,21 +45,23 @@ impl TorrentTask {
     }
 
     fn dial(&mut self, peer: PeerKey, addr: SocketAddr, way: Option<Way>) {
-        self.links.dial(peer, addr, self.id, self.our_handshake(), self.context.dialler.clone(), way);
+        self.links.dial(peer, addr, self.id, self.our_handshake(self.id.wire()), self.context.dialler.clone(), way);
     }
 
-    /// What we say first on every connection of this torrent.
-    pub(super) fn our_handshake(&self) -> Handshake {
+    /// What we say first on every connection of this torrent that goes by `hash`.
+    pub(super) fn our_handshake(&self, hash: InfoHashV1) -> Handshake {
         let reserved = if self.search.is_some() { Reserved::OURS.with_dht() } else { Reserved::OURS };
-        Handshake { reserved, info_hash: self.id.wire(), peer_id: self.context.peer_id }
+        Handshake::ours(self.id, hash, reserved, self.context.peer_id)
     }
 
-    /// A connection has shaken hands: starts its task and tells the torrent. `greeting` goes out first; it is ours to
-    /// say where the peer called us.
-    pub(super) fn connect(&mut self, peer: PeerKey, greeted: Greeted, greeting: Vec<u8>) {
+    /// A connection has shaken hands: starts its task and tells the torrent. `answer` goes out first; it is ours to say
+    /// where the peer called us.
+    pub(super) fn connect(&mut self, peer: PeerKey, greeted: Greeted, answer: Option<Handshake>) {
         let now = Instant::now();
         let Greeted { stream, addr, handshake, early, way } = greeted;
-        let (ours, incoming) = (self.our_handshake().reserved, !greeting.is_empty());
+        let incoming = answer.is_some();
+        // Whoever spoke last has said what both agree on.
+        let agreed = answer.as_ref().unwrap_or(&handshake).info_hash;
         let connected = Connected {
             addr,
             peer_id: handshake.peer_id,
@@ -68,8 +72,9 @@ impl TorrentTask {
         };
         let session = Session::new(
             SessionConfig {
-                info_hash: handshake.info_hash,
-                ours,
+                info_hash: agreed,
+                v2: self.id.is_v2(agreed),
+                ours: self.our_handshake(agreed).reserved,
                 theirs: handshake.reserved,
                 addr,
                 incoming,
@@ -95,7 +100,7 @@ impl TorrentTask {
             reports: self.out.reports.clone(),
             blocks: self.out.blocks.subscribe(),
             throttle: self.throttle(peer),
-            greeting,
+            greeting: answer.map_or_else(Vec::new, |answer| answer.encode().to_vec()),
             early,
         };
         self.links.start(task, commands);

@@ -9,6 +9,8 @@ use super::item::{Failure, FailureKind};
 pub struct Goals {
     /// No metadata by then: give up.
     pub metadata_by: Option<(Instant, Duration)>,
+    /// The info dictionary is there, and only its piece layers (BEP 52) are waited for.
+    pub lacks_layers: bool,
     /// Give up after so long without payload.
     pub stall: Option<Duration>,
     /// When payload last came, and how much there was in all.
@@ -50,10 +52,14 @@ impl Goals {
         if let Some((by, limit)) = self.metadata_by
             && by <= now
         {
+            let (lacking, found) = match self.lacks_layers {
+                true => ("hashes of its pieces (piece layers)", "peers had the rest of the metadata, but not these"),
+                false => ("metadata", "no peer had it"),
+            };
             return Some(Failure {
                 kind: FailureKind::NoMetadata,
                 message: format!(
-                    "{what}: no metadata within {} s: no peer had it; try again later or give --metadata-timeout",
+                    "{what}: no {lacking} within {} s: {found}; try again later or give --metadata-timeout",
                     limit.as_secs()
                 ),
             });

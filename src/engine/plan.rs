@@ -107,7 +107,7 @@ mod tests {
         let mut raw = b"d6:lengthi50000e4:name5:a.bin12:piece lengthi16384e6:pieces80:".to_vec();
         data.chunks(16_384).for_each(|piece| raw.extend(crate::base::hash::sha1(piece)));
         raw.push(b'e');
-        let torrent = crate::base::metainfo::wrap(&raw, &[], &[]);
+        let torrent = crate::base::metainfo::wrap(&raw, &[], &[], &[]);
         let metainfo = Arc::new(crate::base::metainfo::Metainfo::parse(&torrent).unwrap());
         let out = tempfile::tempdir().unwrap();
         let goal = Goal::Download { seed_ratio: None, seed_time: None };

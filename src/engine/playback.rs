@@ -89,7 +89,7 @@ impl Reader {
             return Ok(None);
         }
         let layout = self.playback.info.layout.clone();
-        let piece = (self.left.start / u64::from(layout.piece_length())) as u32;
+        let piece = layout.piece_at(self.left.start);
         self.tell(piece, &layout);
         loop {
             self.wait_for(piece).await?;

@@ -77,6 +77,7 @@ impl Opened {
 
 /// What is needed to prepare an item.
 pub(super) struct Preparation {
+    /// As the source names it; what is written is named by what the info dictionary says.
     pub id: TorrentId,
     pub item: Item,
     pub info: Option<Arc<Info>>,
@@ -112,10 +113,14 @@ impl Preparation {
     fn prepare(&self) -> Result<Option<Prepared>, Failure> {
         let record = self.load();
         let known = self.info.clone().or_else(|| {
-            let info = Info::parse(&record.as_ref()?.info).ok()?;
-            (info.id == self.id || info.id.answers_to(self.id.wire())).then(|| Arc::new(info))
+            let record = record.as_ref()?;
+            let info = Info::parse(&record.info).and_then(|info| info.with_encoded_layers(&record.layers)).ok()?;
+            info.id.is_same(&self.id).then(|| Arc::new(info))
         });
-        let Some(info) = known else { return Ok(Some(Prepared::NoMetadata)) };
+        // A v2 torrent is nothing to begin with before its piece layers are here.
+        let Some(info) = known.filter(|info| info.missing_layers().next().is_none()) else {
+            return Ok(Some(Prepared::NoMetadata));
+        };
         let selected = self.select(&info)?;
         let more = self.item.goal != Goal::Metadata && !self.item.hold;
         self.say(Ok(Prepared::Known {
@@ -181,7 +186,7 @@ impl Preparation {
             allocate: item.allocate,
             writable: fetching,
             overwrite: item.overwrite,
-            edges: self.state_dir.as_ref().map(|state| edges_path(state, &self.id)),
+            edges: self.state_dir.as_ref().map(|state| edges_path(state, &info.id)),
             max_open: MAX_OPEN,
         })
         .map_err(|e| file_failure(&e))?;
@@ -216,7 +221,7 @@ impl Preparation {
 
     fn lock(&self, info: &Info, paths: &[PathBuf]) -> Result<TargetLock, Failure> {
         let top = paths.first().and_then(|path| path.iter().next()).map_or(Path::new(&info.name), Path::new);
-        TargetLock::acquire(self.state_dir.as_deref(), &self.item.dir, top, &self.id, info.single_file).map_err(|e| {
+        TargetLock::acquire(self.state_dir.as_deref(), &self.item.dir, top, &info.id, info.single_file).map_err(|e| {
             let kind = match e {
                 LockError::InUse { .. } => FailureKind::InUse,
                 LockError::Io { .. } => FailureKind::FileIo,
@@ -228,7 +233,7 @@ impl Preparation {
     /// The record to go on with: the old one where it speaks of this target, else a new one.
     fn renew(&self, old: Option<ResumeRecord>, info: &Info, files: &FileSet) -> ResumeRecord {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
-        let fresh = || ResumeRecord::new(self.id, info.raw.to_vec(), files, now);
+        let fresh = || ResumeRecord::new(info.id, info.raw.to_vec(), files, now);
         let mut record = match old {
             Some(old) if old.describes(files) => old,
             Some(old) => ResumeRecord {
@@ -240,6 +245,8 @@ impl Preparation {
             },
             None => fresh(),
         };
+        record.id = info.id;
+        record.layers = info.encode_layers();
         record.selected = files.selected();
         record.name = self.item.name.clone();
         record

@@ -129,6 +129,8 @@ pub(super) struct TorrentTask {
     pub search: Option<DhtSearch>,
     pub neighbours: Option<Neighbours>,
     pub dht_status: Option<watch::Receiver<DhtStatus>>,
+    /// The info dictionary while peers are asked for its piece layers (BEP 52).
+    pub bare: Option<Info>,
     /// The metadata, and the selection that was told of with it.
     pub known: Option<(Arc<Info>, Arc<[bool]>)>,
     /// One of those that share the memory.
@@ -233,7 +235,7 @@ impl TorrentTask {
 
     fn on_dialled(&mut self, (peer, end): Dialled) {
         match end {
-            Ok(greeted) => self.connect(peer, greeted, Vec::new()),
+            Ok(greeted) => self.connect(peer, greeted, None),
             Err(failure) => self.torrent.on_dial_failed(Instant::now(), peer, failure),
         }
         self.gauge.touch();
@@ -247,8 +249,8 @@ impl TorrentTask {
             dht.called_from(caller.addr.ip());
         }
         if let Some(peer) = self.torrent.accept(Instant::now(), caller.addr) {
-            let greeting = self.our_handshake().encode().to_vec();
-            self.connect(peer, caller, greeting);
+            let answer = self.our_handshake(caller.handshake.answered_by(self.id));
+            self.connect(peer, caller, Some(answer));
             self.gauge.touch();
         }
     }

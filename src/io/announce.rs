@@ -1,4 +1,4 @@
-//! One announce: to one tracker, on every address family that it has.
+//! One announce: to one tracker, on every address family that it has and under every hash of the torrent.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::http::{Bounds, HttpClient, HttpError, Reply, status_line};
 use super::udp_tracker::UdpTrackers;
 use crate::base::compact::is_global;
+use crate::base::id::InfoHashV1;
 use crate::proto::tracker::http::{announce_url, parse_announce};
 use crate::proto::tracker::udp::Family;
 use crate::proto::tracker::udp_client::{Query, UdpAnswer};
@@ -53,6 +54,25 @@ impl Announcer {
             || named()
     }
 
+    /// [`Announcer::announce`] for a torrent that may have two hashes: a hybrid stands in two swarms, and joins both side by
+    /// side with the same words.
+    ///
+    /// # Errors
+    /// If neither swarm gave a reply.
+    pub async fn announce_under(
+        &self,
+        hashes: (InfoHashV1, Option<InfoHashV1>),
+        url: &TrackerUrl,
+        request: &AnnounceRequest,
+        heard: impl Fn(AnnounceReply),
+    ) -> Result<(), TrackerError> {
+        let request = |info_hash| AnnounceRequest { info_hash, ..request.clone() };
+        let first = request(hashes.0);
+        let Some(second) = hashes.1.map(request) else { return self.announce(url, &first, heard).await };
+        let (first, second) = tokio::join!(self.announce(url, &first, &heard), self.announce(url, &second, &heard));
+        either(first, second)
+    }
+
     /// Announces to `url` on both address families side by side; `heard` takes each reply as it comes.
     ///
     /// # Errors
@@ -67,10 +87,10 @@ impl Announcer {
         match self.families(url).await? {
             (Some(v4), None) => ask(v4).await,
             (None, Some(v6)) => ask(v6).await,
-            (Some(v4), Some(v6)) => match tokio::join!(ask(v4), ask(v6)) {
-                (Err(TrackerError::Unreachable(_)), Err(error)) | (Err(error), Err(_)) => Err(error),
-                _ => Ok(()),
-            },
+            (Some(v4), Some(v6)) => {
+                let (v4, v6) = tokio::join!(ask(v4), ask(v6));
+                either(v4, v6)
+            }
             (None, None) => Err(TrackerError::Unreachable("it has no addresses".into())),
         }
     }
@@ -144,5 +164,13 @@ impl Announcer {
 
     pub(super) fn udp(&self) -> &UdpTrackers {
         &self.udp
+    }
+}
+
+/// One good end is enough; of two bad ones, what the tracker itself said tells more than that it was not reached.
+fn either(first: Result<(), TrackerError>, second: Result<(), TrackerError>) -> Result<(), TrackerError> {
+    match (first, second) {
+        (Err(TrackerError::Unreachable(_)), Err(error)) | (Err(error), Err(_)) => Err(error),
+        _ => Ok(()),
     }
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::base::bitfield::Bitfield;
+use crate::base::piece_hash::{PieceHash, PieceHashes};
 use crate::io::file_set::{FileError, FileSet};
 pub use crate::io::hash_pieces::CheckWatch;
-use crate::io::hash_pieces::{Hashed, PieceBytes, hash_pieces};
+use crate::io::hash_pieces::{Digests, Hashed, PieceBytes, Recipe, hash_pieces};
 
 /// What a check found.
 #[derive(Debug)]
@@ -21,16 +22,16 @@ pub struct Checked {
 ///
 /// # Panics
 /// If there is not one hash and one bit for each piece.
-pub fn check(files: &FileSet, hashes: &[[u8; 20]], pieces: &Bitfield, watch: &CheckWatch) -> Option<Checked> {
+pub fn check(files: &FileSet, hashes: &PieceHashes, pieces: &Bitfield, watch: &CheckWatch) -> Option<Checked> {
     let layout = files.layout();
-    assert!(hashes.len() == layout.pieces() as usize && pieces.len() == layout.pieces(), "one of each a piece");
+    assert!(hashes.pieces() == layout.pieces() && pieces.len() == layout.pieces(), "one of each a piece");
     let list: Vec<u32> = pieces.ones().collect();
     let found = Mutex::new(Checked { verified: Bitfield::new(layout.pieces()), unreadable: BTreeMap::new() });
     let note = |hashed: Vec<Hashed>| {
         let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
         for (piece, result) in hashed {
             match result {
-                Ok(digest) if digest == hashes[piece as usize] => {
+                Ok(digests) if fits(&digests, hashes.get(piece)) => {
                     found.verified.set(piece);
                 }
                 Ok(_) => {}
@@ -42,8 +43,19 @@ pub fn check(files: &FileSet, hashes: &[[u8; 20]], pieces: &Bitfield, watch: &Ch
             }
         }
     };
-    let whole = hash_pieces(PieceBytes::Set(files), &list, watch, &note);
+    let recipe = match hashes {
+        PieceHashes::V1(_) => Recipe { sha1: true, merkle: None },
+        PieceHashes::V2 { layout, .. } => Recipe { sha1: false, merkle: Some(layout) },
+    };
+    let whole = hash_pieces(PieceBytes::Set(files), &list, recipe, watch, &note);
     whole.then(|| found.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+fn fits(found: &Digests, expected: PieceHash) -> bool {
+    match expected {
+        PieceHash::Sha1(sha1) => found.sha1 == sha1,
+        PieceHash::Merkle { root, .. } => found.merkle == root,
+    }
 }
 
 /// The file of the piece that the error is about.

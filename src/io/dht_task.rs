@@ -155,10 +155,8 @@ impl DhtHandle {
     pub fn lookup(&self, id: TorrentId, announce: Option<Announce>, private: bool) -> DhtSearch {
         let key = self.next_search.fetch_add(1, Ordering::Relaxed);
         let (sender, peers) = mpsc::channel(64);
-        let mut hashes: Vec<InfoHashV1> = id.v1().into_iter().collect();
-        hashes.extend(id.v2().map(|v2| v2.truncated()));
         if !private {
-            self.tell(Command::Search { key, hashes, announce, peers: sender });
+            self.tell(Command::Search { key, hashes: id.hashes().collect(), announce, peers: sender });
         }
         DhtSearch { key, peers, commands: self.commands.clone() }
     }

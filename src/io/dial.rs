@@ -2,6 +2,10 @@
 //!
 //! Plain first, since that takes a round trip and much work less; a peer that does not answer it is called again with an
 //! encrypted handshake. What worked comes first the next time.
+//!
+//! A hybrid torrent (BEP 52) is called for by its v1 hash, which all but a few of its peers know and which those who know the
+//! v2 one too answer with that. Who has only the v2 hash (of a magnet link, without the metadata yet) hangs up, and is called
+//! once more by it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -114,11 +118,19 @@ pub async fn dial(
     way: Option<Way>,
 ) -> Result<Greeted, DialFailure> {
     let mut failure = DialFailure::WrongHandshake;
-    let attempts = dialler.attempts(way);
+    let mut attempts: Vec<(bool, Handshake)> =
+        dialler.attempts(way).into_iter().map(|encrypted| (encrypted, ours)).collect();
+    let last = attempts.len() - 1;
+    if let Some(v2) = id.upgraded() {
+        attempts.push((attempts[0].0, Handshake::ours(id, v2, ours.reserved, ours.peer_id)));
+    }
     let mut way = way;
-    for (n, &encrypted) in attempts.iter().enumerate() {
+    for (n, (encrypted, ours)) in attempts.into_iter().enumerate() {
+        if n > last && failure != DialFailure::Refused {
+            break;
+        }
         let (mut stream, utp) = connect(addr, dialler, way).await.map_err(|e| self::failure(&e))?;
-        let patience = if encrypted || n + 1 == attempts.len() { HANDSHAKE_DEADLINE } else { PLAIN_PATIENCE };
+        let patience = if encrypted || n >= last { HANDSHAKE_DEADLINE } else { PLAIN_PATIENCE };
         let exchange = async {
             let methods = dialler.encryption.methods();
             if encrypted { greet_encrypted(&mut stream, ours, methods).await } else { greet(&mut stream, ours).await }

@@ -6,13 +6,18 @@
 //! What the kernel has in memory is read in small steps, one of each piece of a batch, which are hashed side by side
 //! while they are still in the core's cache; so even the longest pieces fill the widest kernel. What it does not have is
 //! read piece by piece from front to back, as disks like it.
+//!
+//! A [`Recipe`] says what is made of the bytes: SHA-1, merkle trees (BEP 52), or both from one reading. The blocks under a
+//! tree are many short messages, which fill the widest kernel even where there is one piece alone.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::thread;
 
-use crate::base::hash::{Abreast, Sha1Digest, sha1, sha1_batch};
-use crate::base::layout::Layout;
+use crate::base::hash::{Abreast, Sha1Digest, sha1, sha1_batch, sha256, sha256_batch};
+use crate::base::layout::{BLOCK_LEN, Layout};
+use crate::base::merkle::{self, Node};
+use crate::base::piece_hash::{merkle_roots, tree_height};
 use crate::io::file_set::{FileError, FileSet};
 use crate::io::source_files::SourceFiles;
 
@@ -22,8 +27,8 @@ const MEMORY: usize = 48 << 20;
 const BATCH: usize = 16;
 /// Bytes of one piece that are read at a time where the kernel has them: a batch of steps fits a core's second cache.
 pub(super) const STEP: usize = 32 << 10;
-/// From one step to the next in the buffer: not a power of two, since those meet in the caches.
-const STRIDE: usize = STEP + 320;
+/// Bytes between one step and the next in the buffer: their distance is no power of two, since those meet in the caches.
+const GAP: usize = 320;
 
 /// The work as seen from outside: how far it is, and a way to end it early. Bytes.
 #[derive(Debug, Default)]
@@ -81,14 +86,32 @@ impl PieceBytes<'_> {
     }
 }
 
-/// What came of a piece: its hash, or why it could not be read.
-pub type Hashed = (u32, Result<Sha1Digest, FileError>);
+/// What is made of the bytes of each piece.
+#[derive(Clone, Copy, Debug)]
+pub struct Recipe<'a> {
+    /// SHA-1 of the piece (BEP 3).
+    pub sha1: bool,
+    /// The root of the piece's tree (BEP 52) in this v2 layout. It has as many pieces as the other one, which begin at the
+    /// same bytes and may be shorter.
+    pub merkle: Option<&'a Layout>,
+}
 
-/// Hashes `pieces`, each of which comes to `note` once, in any order and from several threads. Blocks; uses all cores.
+/// What came of a piece; what was not asked for is zeros.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Digests {
+    pub sha1: Sha1Digest,
+    pub merkle: Node,
+}
+
+/// A piece, and its hashes or why it could not be read.
+pub type Hashed = (u32, Result<Digests, FileError>);
+
+/// Hashes `pieces` by `recipe`, each of which comes to `note` once, in any order and from several threads. Blocks; uses all cores.
 /// False if it was cancelled.
 pub fn hash_pieces(
     bytes: PieceBytes<'_>,
     pieces: &[u32],
+    recipe: Recipe<'_>,
     watch: &CheckWatch,
     note: &(dyn Fn(Vec<Hashed>) + Sync),
 ) -> bool {
@@ -98,6 +121,7 @@ pub fn hash_pieces(
     let Shares { threads, batch, room } = shares(layout, pieces.len());
     let work = Work {
         bytes,
+        recipe,
         watch,
         note,
         zeros: ZeroPiece::default(),
@@ -149,6 +173,7 @@ impl Buffer {
 /// What the threads share.
 struct Work<'a> {
     bytes: PieceBytes<'a>,
+    recipe: Recipe<'a>,
     watch: &'a CheckWatch,
     note: &'a (dyn Fn(Vec<Hashed>) + Sync),
     zeros: ZeroPiece,
@@ -172,25 +197,31 @@ impl Work<'_> {
     fn hash_batch(&self, pieces: &[u32], buffer: &mut Buffer) {
         let layout = self.bytes.layout();
         let (holes, pieces): (Vec<u32>, Vec<u32>) = pieces.iter().partition(|&&piece| self.bytes.is_hole(piece));
-        self.tell(holes.into_iter().map(|piece| (piece, Ok(self.zeros.hash(layout, piece)))).collect());
+        self.tell(holes.into_iter().map(|piece| (piece, Ok(self.zeros.hash(self.recipe, layout, piece)))).collect());
 
         let (full, short): (Vec<u32>, Vec<u32>) =
             pieces.iter().partition(|&&piece| layout.piece_len(piece) == layout.piece_length());
         if full.len() > 1 && layout.piece_length() as usize > STEP && self.bytes.is_cached(&full) {
             self.hash_abreast(&full, buffer);
-        } else if self.room == 0 {
-            full.chunks(1).for_each(|pieces| self.hash_abreast(pieces, buffer));
         } else {
-            full.chunks(self.room).for_each(|pieces| self.hash_whole(pieces, buffer));
+            self.hash_in_room(&full, buffer);
         }
-        short.chunks(1).for_each(|pieces| self.hash_whole(pieces, buffer));
+        self.hash_in_room(&short, buffer);
+    }
+
+    /// Hashes as many pieces at a time as there is room for, or each in steps if there is none.
+    fn hash_in_room(&self, pieces: &[u32], buffer: &mut Buffer) {
+        match self.room {
+            0 => pieces.chunks(1).for_each(|pieces| self.hash_abreast(pieces, buffer)),
+            room => pieces.chunks(room).for_each(|pieces| self.hash_whole(pieces, buffer)),
+        }
     }
 
     /// Reads the pieces one after another, as many as the buffer may hold, and hashes them together.
     fn hash_whole(&self, pieces: &[u32], buffer: &mut Buffer) {
         let layout = self.bytes.layout();
         let mut hashed: Vec<Hashed> = Vec::with_capacity(pieces.len());
-        let mut read = Vec::with_capacity(pieces.len());
+        let mut read: Vec<(u32, &[u8])> = Vec::with_capacity(pieces.len());
         let mut rest = buffer.of(pieces.iter().map(|&piece| layout.piece_len(piece) as usize).sum());
         for &piece in pieces {
             let (bytes, after) = std::mem::take(&mut rest).split_at_mut(layout.piece_len(piece) as usize);
@@ -200,22 +231,38 @@ impl Work<'_> {
                 Err(error) => hashed.push((piece, Err(error))),
             }
         }
-        let messages: Vec<[&[u8]; 1]> = read.iter().map(|&(_, bytes)| [bytes]).collect();
-        let digests = sha1_batch(&messages.iter().map(|message| &message[..]).collect::<Vec<_>>());
+        let mut digests = vec![Digests::default(); read.len()];
+        if self.recipe.sha1 {
+            let messages: Vec<[&[u8]; 1]> = read.iter().map(|&(_, bytes)| [bytes]).collect();
+            let sha1 = sha1_batch(&messages.iter().map(|message| &message[..]).collect::<Vec<_>>());
+            digests.iter_mut().zip(sha1).for_each(|(digests, sha1)| digests.sha1 = sha1);
+        }
+        if let Some(v2) = self.recipe.merkle {
+            let data: Vec<[&[u8]; 1]> =
+                read.iter().map(|&(piece, bytes)| [&bytes[..v2.piece_len(piece) as usize]]).collect();
+            let trees: Vec<(&[&[u8]], u32)> =
+                read.iter().zip(&data).map(|((piece, _), data)| (&data[..], tree_height(v2, *piece))).collect();
+            digests.iter_mut().zip(merkle_roots(&trees)).for_each(|(digests, root)| digests.merkle = root);
+        }
         hashed.extend(read.iter().map(|&(piece, _)| piece).zip(digests.into_iter().map(Ok)));
         self.tell(hashed);
     }
 
     /// Reads a step of each piece, hashes them side by side, and so on to the end. The pieces are equally long.
     fn hash_abreast(&self, pieces: &[u32], buffer: &mut Buffer) {
-        let length = self.bytes.layout().piece_length() as usize;
-        let buffer = buffer.of(BATCH * STRIDE);
+        let Some(&first) = pieces.first() else { return };
+        let length = self.bytes.layout().piece_len(first) as usize;
+        // The fewer pieces there are, the more blocks of each it takes to fill the kernel.
+        let step = if self.recipe.merkle.is_some() { STEP * (BATCH / pieces.len()) } else { STEP };
+        let buffer = buffer.of(pieces.len() * (step + GAP));
         let mut errors: Vec<Option<FileError>> = pieces.iter().map(|_| None).collect();
-        let mut hashes = Abreast::new(pieces.len());
+        let mut sha1 = self.recipe.sha1.then(|| Abreast::new(pieces.len()));
+        let mut leaves = self.recipe.merkle.map(|v2| (v2, vec![Vec::new(); pieces.len()]));
+        let mut digests = vec![Digests::default(); pieces.len()];
         let mut at = 0;
-        let digests = loop {
-            let len = STEP.min(length - at);
-            for ((&piece, part), error) in pieces.iter().zip(buffer.chunks_mut(STRIDE)).zip(&mut errors) {
+        while at < length && !errors.iter().all(Option::is_some) {
+            let len = step.min(length - at);
+            for ((&piece, part), error) in pieces.iter().zip(buffer.chunks_mut(step + GAP)).zip(&mut errors) {
                 if error.is_none() {
                     *error = self.bytes.read(piece, at as u32, &mut part[..len]).err();
                 }
@@ -223,18 +270,32 @@ impl Work<'_> {
             if self.watch.cancel.load(Relaxed) {
                 return;
             }
-            if errors.iter().all(Option::is_some) {
-                break vec![Sha1Digest::default(); pieces.len()];
+            let parts: Vec<&[u8]> = buffer.chunks(step + GAP).map(|part| &part[..len]).collect();
+            if let Some((v2, leaves)) = &mut leaves {
+                let data =
+                    |(&piece, part): (&u32, &&[u8])| (v2.piece_len(piece) as usize).saturating_sub(at).min(part.len());
+                let parts: Vec<&[u8]> = pieces.iter().zip(&parts).map(|both| &both.1[..data(both)]).collect();
+                add_leaves(leaves, &parts);
             }
-            let parts: Vec<&[u8]> = buffer.chunks(STRIDE).take(pieces.len()).map(|part| &part[..len]).collect();
             at += len;
-            if at == length {
-                break hashes.finish(&parts);
+            match sha1.take() {
+                Some(hashes) if at == length => {
+                    digests.iter_mut().zip(hashes.finish(&parts)).for_each(|(digests, sha1)| digests.sha1 = sha1);
+                }
+                Some(mut hashes) => {
+                    hashes.add(&parts);
+                    sha1 = Some(hashes);
+                }
+                None => {}
             }
-            hashes.add(&parts);
-        };
+        }
+        if let Some((v2, leaves)) = leaves {
+            let trees = leaves.into_iter().zip(pieces).map(|(leaves, &piece)| (leaves, tree_height(v2, piece)));
+            let roots = merkle::roots(trees.collect(), 0);
+            digests.iter_mut().zip(roots).for_each(|(digests, root)| digests.merkle = root);
+        }
         // What could not be read has hashed to something else.
-        let results = digests.into_iter().zip(errors).map(|(digest, error)| error.map_or(Ok(digest), Err));
+        let results = digests.into_iter().zip(errors).map(|(digests, error)| error.map_or(Ok(digests), Err));
         self.tell(pieces.iter().copied().zip(results).collect());
     }
 
@@ -250,16 +311,38 @@ impl Work<'_> {
     }
 }
 
-/// The hash of a piece of zeros, made when it is first needed.
+/// Adds the hashes of the blocks in each of `parts` to its tree.
+fn add_leaves(trees: &mut [Vec<Node>], parts: &[&[u8]]) {
+    let block = BLOCK_LEN as usize;
+    let blocks: Vec<[&[u8]; 1]> = parts.iter().flat_map(|part| part.chunks(block)).map(|block| [block]).collect();
+    let mut hashes = sha256_batch(&blocks.iter().map(|block| &block[..]).collect::<Vec<_>>()).into_iter();
+    for (tree, part) in trees.iter_mut().zip(parts) {
+        tree.extend(hashes.by_ref().take(part.len().div_ceil(block)));
+    }
+}
+
+/// The hashes of a piece of zeros, made when they are first needed.
 #[derive(Default)]
-struct ZeroPiece(std::sync::OnceLock<Sha1Digest>);
+struct ZeroPiece(std::sync::OnceLock<Digests>);
 
 impl ZeroPiece {
-    fn hash(&self, layout: &Layout, piece: u32) -> Sha1Digest {
+    fn hash(&self, recipe: Recipe<'_>, layout: &Layout, piece: u32) -> Digests {
         let len = layout.piece_len(piece);
-        let hash = || sha1(&vec![0; len as usize]);
-        if len == layout.piece_length() { *self.0.get_or_init(hash) } else { hash() }
+        let data = recipe.merkle.map_or(len, |v2| v2.piece_len(piece));
+        let hash = || Digests {
+            sha1: if recipe.sha1 { sha1(&vec![0; len as usize]) } else { Sha1Digest::default() },
+            merkle: recipe.merkle.map_or(Node::default(), |v2| zero_tree(data, tree_height(v2, piece))),
+        };
+        if data == layout.piece_length() { *self.0.get_or_init(hash) } else { hash() }
     }
+}
+
+/// The root over so many bytes of zeros.
+fn zero_tree(len: u32, height: u32) -> Node {
+    let zeros = [0; BLOCK_LEN as usize];
+    let mut leaves = vec![sha256(&zeros); (len / BLOCK_LEN) as usize];
+    leaves.extend((!len.is_multiple_of(BLOCK_LEN)).then(|| sha256(&zeros[..(len % BLOCK_LEN) as usize])));
+    merkle::root(&leaves, 0, height)
 }
 
 #[cfg(test)]
@@ -267,49 +350,93 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
+    use crate::base::piece_hash::PieceHash;
     use crate::io::file_set::tests::Fixture;
+
+    /// A piece, and its hashes or the file that could not be read.
+    type Seen = (u32, Result<Digests, std::path::PathBuf>);
+
+    /// What is found of the pieces `0..16` by the one way or the other, with the bytes that were counted.
+    fn found(files: &FileSet, recipe: Recipe<'_>, abreast: usize) -> (Vec<Seen>, u64) {
+        let pieces: Vec<u32> = (0..16).collect();
+        let (watch, found) = (CheckWatch::default(), Mutex::new(Vec::new()));
+        let note = |hashed: Vec<Hashed>| found.lock().unwrap().extend(hashed);
+        let work = Work {
+            bytes: PieceBytes::Set(files),
+            recipe,
+            watch: &watch,
+            note: &note,
+            zeros: ZeroPiece::default(),
+            batches: Vec::new(),
+            room: 3,
+            next: AtomicUsize::new(0),
+        };
+        let mut buffer = Buffer::default();
+        match abreast {
+            0 => pieces.chunks(3).for_each(|pieces| work.hash_whole(pieces, &mut buffer)),
+            n => pieces.chunks(n).for_each(|pieces| work.hash_abreast(pieces, &mut buffer)),
+        }
+        let mut found: Vec<_> = found.into_inner().unwrap();
+        found.sort_by_key(|(piece, _)| *piece);
+        let told = |(piece, result): Hashed| (piece, result.map_err(|error| error.path().to_owned()));
+        (found.into_iter().map(told).collect(), watch.done.into_inner())
+    }
+
+    /// Files of 7 pieces, 9 of which 3 are lost, and one that is lost.
+    fn damaged(fx: &Fixture, piece: u64) -> FileSet {
+        for (index, path) in fx.paths.iter().enumerate() {
+            fx.place(path.to_str().unwrap(), fx.file(index));
+        }
+        let short = std::fs::File::options().write(true).open(fx.out.path().join("t/b")).unwrap();
+        short.set_len(6 * piece).unwrap();
+        std::fs::remove_file(fx.out.path().join("t/c")).unwrap();
+        FileSet::open(fx.setup()).unwrap()
+    }
 
     #[test]
     fn pieces_read_in_steps_and_whole_ones_have_the_same_hashes_and_errors() {
         let piece = 3 * STEP as u32 + 1_001;
         let files = [("t/a", 7 * u64::from(piece) + 55), ("t/b", 9 * u64::from(piece)), ("t/c", 40 << 10)];
         let fx = Fixture::new(piece, &files);
-        for (index, path) in fx.paths.iter().enumerate() {
-            fx.place(path.to_str().unwrap(), fx.file(index));
-        }
-        let short = std::fs::File::options().write(true).open(fx.out.path().join("t/b")).unwrap();
-        short.set_len(6 * u64::from(piece)).unwrap();
-        std::fs::remove_file(fx.out.path().join("t/c")).unwrap();
-        let files = FileSet::open(fx.setup()).unwrap();
-        let pieces: Vec<u32> = (0..16).collect();
-        let way = |abreast: bool| {
-            let (watch, found) = (CheckWatch::default(), Mutex::new(Vec::new()));
-            let note = |hashed: Vec<Hashed>| found.lock().unwrap().extend(hashed);
-            let work = Work {
-                bytes: PieceBytes::Set(&files),
-                watch: &watch,
-                note: &note,
-                zeros: ZeroPiece::default(),
-                batches: Vec::new(),
-                room: 3,
-                next: AtomicUsize::new(0),
-            };
-            let mut buffer = Buffer::default();
-            match abreast {
-                true => work.hash_abreast(&pieces, &mut buffer),
-                false => pieces.chunks(3).for_each(|pieces| work.hash_whole(pieces, &mut buffer)),
-            }
-            let mut found: Vec<_> = found.into_inner().unwrap();
-            found.sort_by_key(|(piece, _)| *piece);
-            let told = |(piece, result): Hashed| (piece, result.map_err(|error| error.path().to_owned()));
-            (found.into_iter().map(told).collect::<Vec<_>>(), watch.done.into_inner())
+        let files = damaged(&fx, piece.into());
+        let recipe = Recipe { sha1: true, merkle: None };
+        let (stepped, bytes) = found(&files, recipe, 16);
+        assert_eq!((stepped.clone(), bytes), found(&files, recipe, 0));
+        assert_eq!((stepped.clone(), bytes), found(&files, recipe, 5));
+        let right = |(piece, found): &&Seen| {
+            found.as_ref().is_ok_and(|found| PieceHash::Sha1(found.sha1) == fx.hashes().get(*piece))
         };
-        let (stepped, bytes) = way(true);
-        assert_eq!((stepped.clone(), bytes), way(false));
-        let right = stepped
-            .iter()
-            .filter(|(piece, hash)| hash.as_ref().is_ok_and(|hash| *hash == fx.hashes()[*piece as usize]));
-        assert_eq!(right.count(), 13);
+        assert_eq!(stepped.iter().filter(right).count(), 13);
+    }
+
+    #[test]
+    fn trees_grow_in_steps_as_they_do_at_once_and_beside_sha1() {
+        let piece = 4 * STEP as u32;
+        let fx = Fixture::v2(piece, &[("t/a", 7 * u64::from(piece)), ("t/b", 9 * u64::from(piece)), ("t/c", 40 << 10)]);
+        let files = damaged(&fx, piece.into());
+        for sha1 in [false, true] {
+            let recipe = Recipe { sha1, merkle: Some(&fx.layout) };
+            let (stepped, bytes) = found(&files, recipe, 16);
+            assert_eq!((stepped.clone(), bytes), found(&files, recipe, 0));
+            assert_eq!((stepped.clone(), bytes), found(&files, recipe, 3));
+            assert_eq!((stepped.clone(), bytes), found(&files, recipe, 1));
+            let right = |(piece, found): &&Seen| {
+                found.as_ref().is_ok_and(|found| {
+                    let root =
+                        matches!(fx.hashes().get(*piece), PieceHash::Merkle { root, .. } if root == found.merkle);
+                    root && found.sha1 == if sha1 { crate::base::hash::sha1(fx.piece(*piece)) } else { [0; 20] }
+                })
+            };
+            assert_eq!(stepped.iter().filter(right).count(), 13);
+        }
+    }
+
+    #[test]
+    fn zeros_have_the_hash_of_zeros() {
+        for (len, height) in [(1, 0), (16_384, 0), (16_385, 1), (40_000, 2), (65_536, 2), (40_000, 5)] {
+            let zeros = vec![0; len as usize];
+            assert_eq!(zero_tree(len, height), merkle_roots(&[(&[&zeros], height)])[0], "{len} {height}");
+        }
     }
 
     #[test]

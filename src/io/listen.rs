@@ -168,11 +168,11 @@ async fn run(
     loop {
         tokio::select! {
             change = changes.recv() => match change {
-                Some(Change::Register { id, callers }) => for hash in hashes(id) {
+                Some(Change::Register { id, callers }) => for hash in id.hashes() {
                     torrents.insert(hash, callers.clone());
                     skeys.send_modify(|skeys| skeys.insert(hash));
                 },
-                Some(Change::Unregister { id }) => for hash in hashes(id) {
+                Some(Change::Unregister { id }) => for hash in id.hashes() {
                     torrents.remove(&hash);
                     skeys.send_modify(|skeys| skeys.remove(hash));
                 },
@@ -236,8 +236,4 @@ async fn greet(arrival: Arrival, encryption: Encryption, skeys: watch::Receiver<
 /// The user wants no such callers.
 fn refuse_if(refused: bool) -> io::Result<()> {
     if refused { Err(io::ErrorKind::PermissionDenied.into()) } else { Ok(()) }
-}
-
-fn hashes(id: TorrentId) -> impl Iterator<Item = InfoHashV1> {
-    id.v1().into_iter().chain(id.v2().map(|v2| v2.truncated()))
 }

@@ -52,7 +52,7 @@ impl LsdHandle {
 
     /// Announces the torrent and hears of others who do. Not for private torrents (BEP 27).
     pub fn join(&self, id: TorrentId) -> Neighbours {
-        let hashes: Vec<InfoHashV1> = id.v1().into_iter().chain(id.v2().map(|v2| v2.truncated())).collect();
+        let hashes: Vec<InfoHashV1> = id.hashes().collect();
         let (sender, peers) = mpsc::channel(64);
         // A task that is gone has nobody to tell of.
         let _ = self.commands.send(Command::Add { hashes: hashes.clone(), peers: sender });

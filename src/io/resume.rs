@@ -26,6 +26,10 @@ pub struct ResumeRecord {
     pub id: TorrentId,
     /// The info dictionary as it was hashed.
     pub info: Vec<u8>,
+    /// Its piece layers (BEP 52), as [`Info::encode_layers`] gives them.
+    ///
+    /// [`Info::encode_layers`]: crate::base::metainfo::Info::encode_layers
+    pub layers: Vec<u8>,
     /// Tiers in order (BEP 12).
     pub trackers: Vec<Vec<String>>,
     pub web_seeds: Vec<String>,
@@ -79,6 +83,7 @@ impl ResumeRecord {
         ResumeRecord {
             id,
             info,
+            layers: Vec::new(),
             trackers: Vec::new(),
             web_seeds: Vec::new(),
             peers: Vec::new(),
@@ -120,7 +125,7 @@ impl ResumeRecord {
         self.describes(files) && self.stamps.len() == files.layout().files().len()
     }
 
-    /// Reads the record of `id`; `None` if there is none.
+    /// Reads the record of `id`; `None` if there is none. That of a hybrid torrent is found by either of its hashes.
     ///
     /// # Errors
     /// [`ResumeError::Damaged`] if it is not intact, or what the file system says.
@@ -128,10 +133,17 @@ impl ResumeRecord {
         let path = record_path(state_dir, id);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
+            // A hybrid's record is named by the v1 hash, which a magnet link may not know.
+            Err(e) if e.kind() == io::ErrorKind::NotFound && id.v1().is_none() => {
+                return Ok(ResumeRecord::load_all(state_dir)
+                    .unwrap_or_default()
+                    .into_iter()
+                    .find(|it| it.id.is_same(id)));
+            }
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(ResumeError::Io { doing: "read", path, source }),
         };
-        match unseal(&bytes).and_then(|record| decode(&record)).filter(|record| record.id == *id) {
+        match unseal(&bytes).and_then(|record| decode(&record)).filter(|record| record.id.is_same(id)) {
             Some(record) => Ok(Some(record)),
             None => Err(ResumeError::Damaged { path }),
         }
@@ -247,6 +259,9 @@ fn encode(record: &ResumeRecord) -> Vec<u8> {
         dict.put_bytes("v2", v2.0);
     }
     dict.put_bytes("info", &record.info[..]);
+    if !record.layers.is_empty() {
+        dict.put_bytes("layers", &record.layers[..]);
+    }
     dict.put("trackers", &record.trackers);
     dict.put("web_seeds", &record.web_seeds);
     dict.put("peers", &record.peers.iter().map(SocketAddr::to_string).collect::<Vec<_>>());
@@ -272,10 +287,11 @@ fn encode(record: &ResumeRecord) -> Vec<u8> {
 }
 
 /// What is read by name.
-const KEYS: [&[u8]; 19] = [
+const KEYS: [&[u8]; 20] = [
     b"v1",
     b"v2",
     b"info",
+    b"layers",
     b"trackers",
     b"web_seeds",
     b"peers",
@@ -308,6 +324,7 @@ fn decode(bytes: &[u8]) -> Option<ResumeRecord> {
     Some(ResumeRecord {
         id,
         info,
+        layers: dict.get(b"layers").and_then(|layers| layers.as_bytes()).unwrap_or_default().to_vec(),
         trackers: dict.get(b"trackers")?.as_list()?.iter().map(strings).collect::<Option<_>>()?,
         web_seeds: strings(dict.get(b"web_seeds")?)?,
         peers: strings(dict.get(b"peers")?)?.iter().map(|peer| peer.parse().ok()).collect::<Option<_>>()?,

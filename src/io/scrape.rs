@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::announce::Announcer;
-use crate::base::id::InfoHashV1;
+use crate::base::id::TorrentId;
 use crate::proto::tracker::scrape::{parse_scrape, scrape_url};
 use crate::proto::tracker::udp::Family;
 use crate::proto::tracker::udp_client::{Query, UdpAnswer};
@@ -22,8 +22,8 @@ pub struct Scraped {
     pub outcome: Result<Scrape, String>,
 }
 
-/// Scrapes `urls` for `hash` side by side, each for no longer than `within`. One entry a URL, in the same order.
-pub async fn scrape(trackers: &Announcer, urls: &[String], hash: InfoHashV1, within: Duration) -> Vec<Scraped> {
+/// Scrapes `urls` for a torrent, under each of its hashes, side by side, each for no longer than `within`. One entry a URL, in the same order.
+pub async fn scrape(trackers: &Announcer, urls: &[String], id: TorrentId, within: Duration) -> Vec<Scraped> {
     let mut running = JoinSet::new();
     let mut scraped: Vec<Scraped> = Vec::new();
     for (nth, text) in urls.iter().enumerate() {
@@ -36,7 +36,7 @@ pub async fn scrape(trackers: &Announcer, urls: &[String], hash: InfoHashV1, wit
         if let Ok(url) = url {
             let trackers = trackers.clone();
             running.spawn(async move {
-                let outcome = one(&trackers, &url, hash, within).await;
+                let outcome = one(&trackers, &url, id, within).await;
                 (nth, outcome.map_err(|error| url.scrub(&error.to_string())))
             });
         }
@@ -53,13 +53,8 @@ pub async fn scrape(trackers: &Announcer, urls: &[String], hash: InfoHashV1, wit
 }
 
 /// Asks on both address families; the first that answers will do.
-async fn one(
-    trackers: &Announcer,
-    url: &TrackerUrl,
-    hash: InfoHashV1,
-    within: Duration,
-) -> Result<Scrape, TrackerError> {
-    let ask = async |addr| on_family(trackers, url, hash, addr, within).await;
+async fn one(trackers: &Announcer, url: &TrackerUrl, id: TorrentId, within: Duration) -> Result<Scrape, TrackerError> {
+    let ask = async |addr| on_family(trackers, url, id, addr, within).await;
     match trackers.families(url).await? {
         (Some(v4), Some(v6)) => {
             let (mut v4, mut v6) = (pin!(ask(v4)), pin!(ask(v6)));
@@ -80,19 +75,21 @@ async fn one(
 async fn on_family(
     trackers: &Announcer,
     url: &TrackerUrl,
-    hash: InfoHashV1,
+    id: TorrentId,
     addr: SocketAddr,
     within: Duration,
 ) -> Result<Scrape, TrackerError> {
     match url.scheme() {
         Scheme::Http | Scheme::Https => {
-            let url = scrape_url(url, hash).ok_or_else(|| TrackerError::BadReply("can't be scraped".into()))?;
-            parse_scrape(&trackers.http_body(&url, Family::of(&addr)).await?, hash)
+            let url = scrape_url(url, id.hashes()).ok_or_else(|| TrackerError::BadReply("can't be scraped".into()))?;
+            parse_scrape(&trackers.http_body(&url, Family::of(&addr)).await?, id.hashes())
         }
-        Scheme::Udp => match trackers.udp().ask(addr, Query::Scrape(vec![hash]), within).await? {
-            UdpAnswer::Scraped(entries) => {
-                entries.first().copied().ok_or_else(|| TrackerError::BadReply("an empty reply".into()))
-            }
+        Scheme::Udp => match trackers.udp().ask(addr, Query::Scrape(id.hashes().collect()), within).await? {
+            UdpAnswer::Scraped(entries) => entries
+                .into_iter()
+                .take(id.hashes().count())
+                .reduce(Scrape::beside)
+                .ok_or_else(|| TrackerError::BadReply("an empty reply".into())),
             UdpAnswer::Announced(_) => unreachable!("a scrape is answered by a scrape"),
         },
     }

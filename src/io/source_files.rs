@@ -9,11 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::base::hash::Sha1Digest;
 use crate::base::layout::{Layout, Stretch};
 use crate::io::file_set::handles::Handles;
 use crate::io::file_set::{FileError, Stamp, sys};
-use crate::io::hash_pieces::{CheckWatch, Hashed, PieceBytes, hash_pieces};
+use crate::io::hash_pieces::{CheckWatch, Digests, Hashed, PieceBytes, Recipe, hash_pieces};
 
 /// A file as it was found.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,10 +21,11 @@ pub struct SourceFile {
     pub stamp: Stamp,
 }
 
-/// Files laid one after another and cut into pieces.
+/// Files laid out and cut into pieces.
 #[derive(Debug)]
 pub struct SourceFiles {
-    files: Vec<SourceFile>,
+    /// One for each file of the layout; `None` for padding.
+    files: Vec<Option<SourceFile>>,
     layout: Layout,
     handles: Mutex<Handles>,
 }
@@ -34,10 +34,10 @@ pub struct SourceFiles {
 const MAX_OPEN: usize = 64;
 
 impl SourceFiles {
-    /// # Panics
-    /// As [`Layout::v1`].
-    pub fn new(files: Vec<SourceFile>, piece_length: u32) -> SourceFiles {
-        let layout = Layout::v1(piece_length, files.iter().map(|file| (file.stamp.size, false)));
+    /// `files` are those of `layout` that are no padding, in its order.
+    pub fn new(files: Vec<SourceFile>, layout: Layout) -> SourceFiles {
+        let mut files = files.into_iter();
+        let files = layout.files().iter().map(|span| if span.pad { None } else { files.next() }).collect();
         SourceFiles { files, layout, handles: Mutex::new(Handles::new(MAX_OPEN)) }
     }
 
@@ -45,18 +45,18 @@ impl SourceFiles {
         &self.layout
     }
 
-    /// The hash of each piece, with all cores. Blocks.
+    /// The hashes of each piece, with all cores. Blocks.
     ///
     /// # Errors
     /// The first that is met, and what [`SourceFiles::look_again`] finds: a torrent of files that change is of no use.
-    pub fn hash(&self, watch: &CheckWatch) -> Result<Vec<Sha1Digest>, FileError> {
+    pub fn hash(&self, recipe: Recipe<'_>, watch: &CheckWatch) -> Result<Vec<Digests>, FileError> {
         let all: Vec<u32> = (0..self.layout.pieces()).collect();
-        let found = Mutex::new((vec![Sha1Digest::default(); all.len()], None));
+        let found = Mutex::new((vec![Digests::default(); all.len()], None));
         let note = |hashed: Vec<Hashed>| {
-            let (digests, failure) = &mut *found.lock().unwrap_or_else(PoisonError::into_inner);
+            let (all_digests, failure) = &mut *found.lock().unwrap_or_else(PoisonError::into_inner);
             for (piece, result) in hashed {
                 match result {
-                    Ok(digest) => digests[piece as usize] = digest,
+                    Ok(digests) => all_digests[piece as usize] = digests,
                     Err(error) => {
                         failure.get_or_insert(error);
                         watch.cancel.store(true, Relaxed);
@@ -64,7 +64,7 @@ impl SourceFiles {
                 }
             }
         };
-        hash_pieces(PieceBytes::Source(self), &all, watch, &note);
+        hash_pieces(PieceBytes::Source(self), &all, recipe, watch, &note);
         match found.into_inner().unwrap_or_else(PoisonError::into_inner) {
             (_, Some(failure)) => Err(failure),
             (digests, None) => self.look_again().map(|()| digests),
@@ -79,8 +79,11 @@ impl SourceFiles {
     pub fn read(&self, piece: u32, begin: u32, buffer: &mut [u8]) -> Result<(), FileError> {
         for stretch in self.layout.stretches(piece, begin, buffer.len() as u32) {
             let into = &mut buffer[stretch.at as usize..][..stretch.len as usize];
-            let path = self.path(stretch.file);
-            let file = self.file_of(&stretch)?;
+            let Some(SourceFile { path, .. }) = &self.files[stretch.file] else {
+                into.fill(0);
+                continue;
+            };
+            let Some(file) = self.file_of(&stretch)? else { continue };
             let found =
                 sys::read_at(&file, into, stretch.file_offset).map_err(|error| FileError::io("read", path, error))?;
             if found < into.len() {
@@ -95,7 +98,7 @@ impl SourceFiles {
         let len = self.layout.piece_len(piece);
         let whole = self.layout.stretches(piece, 0, len).next().filter(|stretch| stretch.len == len);
         // One that takes several files is too small to be worth asking.
-        let Some(Ok((stretch, file))) = whole.map(|stretch| self.file_of(&stretch).map(|file| (stretch, file))) else {
+        let Some((stretch, Ok(Some(file)))) = whole.map(|stretch| (stretch, self.file_of(&stretch))) else {
             return false;
         };
         let end = stretch.file_offset + u64::from(len);
@@ -107,7 +110,7 @@ impl SourceFiles {
         let (Some(&first), Some(&last)) = (pieces.first(), pieces.last()) else { return true };
         let cached = |piece, begin| {
             let Some(stretch) = self.layout.stretches(piece, begin, 1).next() else { return true };
-            self.file_of(&stretch).is_ok_and(|file| sys::is_cached(&file, stretch.file_offset))
+            self.file_of(&stretch).is_ok_and(|file| file.is_none_or(|file| sys::is_cached(&file, stretch.file_offset)))
         };
         cached(first, 0) && cached(last, self.layout.piece_len(last) - 1)
     }
@@ -117,7 +120,7 @@ impl SourceFiles {
     /// # Errors
     /// [`FileError::Vanished`] and [`FileError::Changed`] for the first that has not.
     pub fn look_again(&self) -> Result<(), FileError> {
-        for SourceFile { path, stamp } in &self.files {
+        for SourceFile { path, stamp } in self.files.iter().flatten() {
             let meta = std::fs::metadata(path).map_err(|error| refusal("look at", path, error))?;
             if Stamp::of(&meta) != *stamp {
                 return Err(FileError::Changed { path: path.clone() });
@@ -126,24 +129,17 @@ impl SourceFiles {
         Ok(())
     }
 
-    fn path(&self, index: usize) -> &Path {
-        &self.files[index].path
-    }
-
-    /// The open file of a stretch; kept open where more of it will be read.
-    fn file_of(&self, stretch: &Stretch) -> Result<Arc<File>, FileError> {
-        let open = || {
-            let path = self.path(stretch.file);
-            File::open(path).map_err(|error| refusal("open", path, error))
-        };
-        let whole = u64::from(stretch.len) == self.files[stretch.file].stamp.size;
-        if whole {
-            return Ok(Arc::new(open()?));
+    /// The open file of a stretch, kept open where more of it will be read; `None` for padding.
+    fn file_of(&self, stretch: &Stretch) -> Result<Option<Arc<File>>, FileError> {
+        let Some(SourceFile { path, stamp }) = &self.files[stretch.file] else { return Ok(None) };
+        let open = || File::open(path).map_err(|error| refusal("open", path, error));
+        if u64::from(stretch.len) == stamp.size {
+            return Ok(Some(Arc::new(open()?)));
         }
         let mut handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
         match handles.get(stretch.file, false) {
-            Some(file) => Ok(file),
-            None => Ok(handles.put(stretch.file, open()?, false)),
+            Some(file) => Ok(Some(file)),
+            None => Ok(Some(handles.put(stretch.file, open()?, false))),
         }
     }
 }
@@ -183,15 +179,16 @@ mod tests {
         }
 
         fn source(&self, piece_length: u32) -> SourceFiles {
-            SourceFiles::new(self.files.clone(), piece_length)
+            let layout = Layout::v1(piece_length, self.files.iter().map(|file| (file.stamp.size, false)));
+            SourceFiles::new(self.files.clone(), layout)
         }
     }
 
-    fn hash(files: &SourceFiles) -> Result<Vec<Sha1Digest>, FileError> {
+    fn hash(files: &SourceFiles) -> Result<Vec<[u8; 20]>, FileError> {
         let watch = CheckWatch::default();
-        let hashed = files.hash(&watch);
+        let hashed = files.hash(Recipe { sha1: true, merkle: None }, &watch);
         assert!(hashed.is_err() || watch.done.into_inner() == files.layout().total());
-        hashed
+        hashed.map(|hashed| hashed.into_iter().map(|digests| digests.sha1).collect())
     }
 
     #[test]
@@ -209,7 +206,8 @@ mod tests {
         let path = &scene.files[0].path;
         File::options().write(true).open(path).unwrap().set_len(1 << 20).unwrap();
         let stamp = Stamp::of(&std::fs::metadata(path).unwrap());
-        let files = SourceFiles::new(vec![SourceFile { path: path.clone(), stamp }], 1 << 16);
+        let layout = Layout::v1(1 << 16, [(stamp.size, false)]);
+        let files = SourceFiles::new(vec![SourceFile { path: path.clone(), stamp }], layout);
         if cfg!(target_os = "linux") {
             assert!(files.is_hole(15) && !files.is_hole(0));
         }

@@ -1,6 +1,7 @@
 //! Taking up what an earlier run, or another program, left on disk.
 
 use crate::base::bitfield::Bitfield;
+use crate::base::piece_hash::PieceHashes;
 use crate::io::check::{CheckWatch, check};
 use crate::io::file_set::{FileError, FileSet};
 use crate::io::resume::ResumeRecord;
@@ -71,7 +72,7 @@ pub fn weigh(files: &FileSet, record: Option<&ResumeRecord>) -> Weighed {
 /// [`FileError::Occupied`] and [`FileError::Link`] for what stands in the way, and what the file system says.
 pub fn take_up(
     files: &FileSet,
-    hashes: &[[u8; 20]],
+    hashes: &PieceHashes,
     record: Option<&ResumeRecord>,
     trust: Trust,
     watch: &CheckWatch,

@@ -3,6 +3,10 @@
 //! Every announce runs on its own, on both address families where a tracker has both, and what it brings goes out as
 //! soon as it is there: no tracker waits for another. The task sleeps until the schedule's next time, until something
 //! comes back or until it is told something.
+//!
+//! A hybrid torrent (BEP 52) stands in two swarms of each tracker, one a hash. An announce goes to both side by side and is one
+//! to the schedule: tiers, intervals and events are the tracker's, and what a private torrent may ask is one tracker, not one
+//! swarm. So `started`, `completed` and `stopped` reach both, and neither waits for the other.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -15,14 +19,14 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout};
 
 use super::announce::Announcer;
-use crate::base::id::{InfoHashV1, PeerId};
+use crate::base::id::{InfoHashV1, PeerId, TorrentId};
 use crate::proto::tracker::tiers::{Ask, AskId, Tiers, TrackerKey};
 use crate::proto::tracker::{AnnounceReply, AnnounceRequest, Totals, TrackerError, TrackerUrl, UrlError};
 
 /// What the trackers of one torrent are told and asked.
 pub struct TrackerSetup {
-    /// The 20 bytes of [`crate::base::id::TorrentId::wire`].
-    pub info_hash: InfoHashV1,
+    /// Announced under each of its hashes.
+    pub id: TorrentId,
     pub peer_id: PeerId,
     /// The same for the whole run.
     pub key: u32,
@@ -107,6 +111,7 @@ enum Command {
     WantPeers,
     Add(Vec<Vec<String>>),
     BecomePrivate,
+    Adopt(TorrentId),
     Stop { within: Duration, done: oneshot::Sender<()> },
 }
 
@@ -132,6 +137,12 @@ impl TrackerHandle {
     /// answered, [`TrackerNews::Switched`] and the peers of the one that is kept come out.
     pub fn become_private(&self) {
         self.say(Command::BecomePrivate);
+    }
+
+    /// The metadata of a magnet shows a hybrid of which only one hash was known: the trackers that know us are told of us
+    /// under the other one too, and the next announces go to both.
+    pub fn adopt(&self, id: TorrentId) {
+        self.say(Command::Adopt(id));
     }
 
     /// Says farewell (`stopped`) to the trackers that know us, and ends the task. The farewells go out at once, or after
@@ -161,6 +172,15 @@ pub fn spawn(setup: TrackerSetup, announcer: Announcer, news: mpsc::UnboundedSen
     TrackerHandle { commands, status }
 }
 
+/// A request that is out.
+struct Out {
+    ask: Ask,
+    /// Something has come of it: the other address family and the other swarm may say more.
+    replied: bool,
+    /// It is to one swarm of a hybrid that is joined late: that this one is refused says nothing of the tracker.
+    late: bool,
+}
+
 /// What a running announce sends back.
 enum Answer {
     Reply(AskId, AnnounceReply),
@@ -179,7 +199,7 @@ struct Task {
     heard: HashMap<TrackerKey, Vec<SocketAddr>>,
     /// The requests that are out, and which of them the end waits for.
     running: JoinSet<()>,
-    open: HashMap<AskId, Ask>,
+    open: HashMap<AskId, Out>,
     /// The latest announce to each tracker: its sender is dropped when it is over.
     latest: HashMap<TrackerKey, oneshot::Receiver<()>>,
     /// How far an announce runs ahead of the next one to the same tracker. Each has a connection of its own, and a
@@ -256,6 +276,7 @@ impl Task {
                 self.add_rows();
             }
             Command::BecomePrivate => self.become_private(),
+            Command::Adopt(id) => self.adopt(id),
             Command::Stop { .. } => unreachable!("the loop ends with it"),
         }
     }
@@ -264,9 +285,10 @@ impl Task {
         match answer {
             Answer::Reply(id, reply) => self.on_reply(id, reply),
             Answer::Over(id, outcome) => {
-                let Some(ask) = self.open.remove(&id) else { return };
+                let Some(Out { ask, late, .. }) = self.open.remove(&id) else { return };
                 match outcome {
                     Ok(()) => self.tiers.on_done(id),
+                    Err(_) if late => self.tiers.on_done(id),
                     Err(error) => {
                         let why = self.tiers.url(ask.tracker).scrub(&error.to_string());
                         self.show(ask.tracker, |row| row.error = Some(why));
@@ -278,13 +300,16 @@ impl Task {
     }
 
     fn on_reply(&mut self, id: AskId, reply: AnnounceReply) {
-        let Some(key) = self.open.get(&id).map(|ask| ask.tracker) else { return };
+        let Some(out) = self.open.get_mut(&id) else { return };
+        let (key, more) = (out.ask.tracker, std::mem::replace(&mut out.replied, true));
         let heard = self.tiers.on_reply(now(), id, &reply);
         let warning = reply.warning.map(|warning| self.tiers.url(key).scrub(&warning));
         self.show(key, |row| {
             (row.answered, row.error, row.warning) = (true, None, warning);
-            row.seeders = reply.seeders.or(row.seeders);
-            row.leechers = reply.leechers.or(row.leechers);
+            // Most peers stand in all swarms of a tracker: the largest count is nearest to the truth.
+            let counted = |now: Option<u32>, before| if more { now.max(before) } else { now.or(before) };
+            row.seeders = counted(reply.seeders, row.seeders);
+            row.leechers = counted(reply.leechers, row.leechers);
         });
         if let Some(ip) = reply.external_ip {
             self.publish.send_if_modified(|status| status.external_ip.replace(ip) != Some(ip));
@@ -294,7 +319,11 @@ impl Task {
         }
         if heard.usable && !reply.peers.is_empty() {
             if !self.setup.private {
-                self.heard.insert(key, reply.peers.iter().take(KEPT).copied().collect());
+                let heard = self.heard.entry(key).or_default();
+                if !more {
+                    heard.clear();
+                }
+                heard.extend(reply.peers.iter().take(KEPT.saturating_sub(heard.len())));
             }
             self.report(TrackerNews::Peers(reply.peers));
         }
@@ -313,12 +342,23 @@ impl Task {
         }
     }
 
+    fn adopt(&mut self, id: TorrentId) {
+        let before = std::mem::replace(&mut self.setup.id, id);
+        if let Some(new) = id.hashes().find(|hash| !before.answers_to(*hash)) {
+            self.make_announces();
+            self.tiers.join();
+            while let Some(ask) = self.tiers.poll_ask() {
+                self.set_out(ask, (new, None), true);
+            }
+        }
+    }
+
     /// Farewells, until all are said that are worth waiting for.
     async fn stop(&mut self, head_start: Duration) {
         self.head_start = head_start;
         self.tiers.stop();
         self.make_announces();
-        while self.open.values().any(|ask| ask.awaited) {
+        while self.open.values().any(|out| out.ask.awaited) {
             match self.answers.recv().await {
                 Some(answer) => self.on_answer(answer),
                 None => return,
@@ -329,31 +369,35 @@ impl Task {
     /// Sets out on every announce that is due.
     fn make_announces(&mut self) {
         while let Some(ask) = self.tiers.poll_ask() {
-            let request = AnnounceRequest {
-                info_hash: self.setup.info_hash,
-                peer_id: self.setup.peer_id,
-                key: self.setup.key,
-                port: self.setup.port,
-                totals: *self.setup.totals.borrow(),
-                event: ask.event,
-                num_want: ask.num_want,
-                tracker_id: ask.tracker_id.clone(),
-            };
-            let (id, url) = (ask.id, self.tiers.url(ask.tracker).clone());
-            let (announcer, tell) = (self.announcer.clone(), self.tell.clone());
-            let (over, end) = oneshot::channel::<()>();
-            let (before, head_start) = (self.latest.insert(ask.tracker, end), self.head_start);
-            self.open.insert(id, ask);
-            self.running.spawn(async move {
-                let _over = over;
-                if let Some(before) = before {
-                    drop(timeout(head_start, before).await);
-                }
-                let heard = |reply| drop(tell.send(Answer::Reply(id, reply)));
-                let outcome = announcer.announce(&url, &request, heard).await;
-                drop(tell.send(Answer::Over(id, outcome)));
-            });
+            self.set_out(ask, (self.setup.id.wire(), self.setup.id.upgraded()), false);
         }
+    }
+
+    fn set_out(&mut self, ask: Ask, hashes: (InfoHashV1, Option<InfoHashV1>), late: bool) {
+        let request = AnnounceRequest {
+            info_hash: hashes.0,
+            peer_id: self.setup.peer_id,
+            key: self.setup.key,
+            port: self.setup.port,
+            totals: *self.setup.totals.borrow(),
+            event: ask.event,
+            num_want: ask.num_want,
+            tracker_id: ask.tracker_id.clone(),
+        };
+        let (id, url) = (ask.id, self.tiers.url(ask.tracker).clone());
+        let (announcer, tell) = (self.announcer.clone(), self.tell.clone());
+        let (over, end) = oneshot::channel::<()>();
+        let (before, head_start) = (self.latest.insert(ask.tracker, end), self.head_start);
+        self.open.insert(id, Out { ask, replied: false, late });
+        self.running.spawn(async move {
+            let _over = over;
+            if let Some(before) = before {
+                drop(timeout(head_start, before).await);
+            }
+            let heard = |reply| drop(tell.send(Answer::Reply(id, reply)));
+            let outcome = announcer.announce_under(hashes, &url, &request, heard).await;
+            drop(tell.send(Answer::Over(id, outcome)));
+        });
     }
 
     /// Gives each tracker that is new a line in the status.

@@ -416,7 +416,7 @@ impl Work {
     }
 
     fn file_at(&self, at: u64) -> usize {
-        self.task.layout.files().partition_point(|file| file.offset + file.length <= at)
+        self.task.layout.file_at(at)
     }
 
     fn url_of(&self, base: &str, file: usize) -> String {
@@ -428,7 +428,7 @@ impl Work {
     }
 
     fn piece_url(&self, base: &str, span: Span) -> String {
-        let piece = (span.start / u64::from(self.task.layout.piece_length())) as u32;
+        let piece = self.task.layout.piece_at(span.start);
         let from = span.start - self.task.layout.piece_offset(piece);
         let sign = if base.contains('?') { '&' } else { '?' };
         let hash: String = self.task.info_hash.0.iter().map(|byte| format!("%{byte:02X}")).collect();

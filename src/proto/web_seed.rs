@@ -24,7 +24,7 @@ pub enum Cut {
     Piece,
 }
 
-/// Bytes to ask for, from `start` on, counted from the start of the torrent.
+/// Bytes to ask for, from the position `start` on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Span {
     pub start: u64,
@@ -47,7 +47,7 @@ pub struct WebQueue {
 
 struct Held {
     buffer: RunBuffer,
-    /// Where it begins in the torrent.
+    /// The position of its first byte.
     offset: u64,
     /// Bytes that are here of the first block that is wanted.
     part: u32,
@@ -131,12 +131,11 @@ impl WebQueue {
     fn limit(&self, start: u64) -> (u64, bool) {
         match self.cut {
             Cut::File => {
-                let files = self.layout.files();
-                let nth = files.partition_point(|file| file.offset + file.length <= start);
-                (files[nth].offset + files[nth].length, files[nth].pad)
+                let file = self.layout.files()[self.layout.file_at(start)];
+                (file.offset + file.length, file.pad)
             }
             Cut::Piece => {
-                let piece = (start / u64::from(self.layout.piece_length())) as u32;
+                let piece = self.layout.piece_at(start);
                 (self.layout.piece_offset(piece) + u64::from(self.layout.piece_len(piece)), false)
             }
         }

@@ -10,6 +10,9 @@ use crate::base::bitfield::Bitfield;
 use crate::base::have_log::HaveLog;
 use crate::base::id::PeerId;
 use crate::base::layout::Layout;
+use crate::base::merkle::Node;
+use crate::base::metainfo::Trees;
+use crate::base::piece_hash::{PieceHash, PieceHashes};
 use crate::base::run::{Run, RunBuffer};
 use crate::proto::session::PeerCommand;
 use crate::swarm::picker::Urgency;
@@ -69,9 +72,13 @@ pub enum Action {
     },
     Disk(DiskJob),
     /// The info dictionary, whose hash has been checked. The engine parses it, opens the files, checks what is on disk
-    /// and answers with [`Command::Start`].
+    /// and answers with [`Command::Start`]; with [`Command::FetchLayers`] before, where it lacks piece layers (BEP 52).
     MetadataComplete {
         info: Vec<u8>,
+    },
+    /// The piece layers that were missing, each checked against its root.
+    LayersComplete {
+        layers: Vec<(Node, Vec<Node>)>,
     },
     /// Every selected piece is verified and written.
     Complete,
@@ -98,6 +105,8 @@ pub enum Action {
 /// What the engine tells the torrent.
 #[derive(Debug)]
 pub enum Command {
+    /// The info dictionary is known, and peers have to tell of the piece layers that these trees lack.
+    FetchLayers(Trees),
     /// Metadata and files are there: download.
     Start(Start),
     /// The user's selection changed, or files were unselected: the pieces that are wanted from now on.
@@ -124,8 +133,10 @@ pub struct Start {
     pub layout: Arc<Layout>,
     /// The info dictionary as it was hashed, for BEP 9.
     pub info: Arc<[u8]>,
-    /// SHA-1 of each piece (BEP 3, "pieces").
-    pub hashes: Arc<[[u8; 20]]>,
+    /// What each piece must hash to.
+    pub hashes: PieceHashes,
+    /// The files' merkle trees (BEP 52), for peers that ask for their hashes; a hybrid has them too.
+    pub trees: Option<Trees>,
     /// What is verified on disk already; also in `log`.
     pub have: Bitfield,
     pub log: Arc<HaveLog>,
@@ -148,7 +159,7 @@ pub struct SpilledPiece {
 pub enum DiskJob {
     /// A piece that is wholly in memory: hash it, and if it is right write it. `runs` cover the piece in order without
     /// gap or overlap.
-    Finish { piece: u32, hash: [u8; 20], runs: Vec<RunBuffer> },
+    Finish { piece: u32, hash: PieceHash, runs: Vec<RunBuffer> },
     /// Write the blocks that `have` marks to their place, unverified, and give the memory back.
     Spill { piece: u32, runs: Vec<RunBuffer> },
     /// Read blocks that were spilled back into memory: the buffers come back with `have` set.
@@ -252,7 +263,7 @@ pub struct Snapshot {
     /// Connected peers that have us unchoked.
     pub unchoked_us: u32,
     pub seeds: u32,
-    /// (have, of) metadata pieces, while that is the phase.
+    /// (have, of) metadata pieces, while that is the phase; after them (have, of) spans of the piece layers.
     pub metadata: Option<(u32, u32)>,
     /// Memory of open pieces and leases.
     pub staged_bytes: u64,

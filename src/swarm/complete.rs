@@ -11,7 +11,7 @@ impl Torrent {
         let Some(taken) = pieces.staging.take(piece) else { return };
         pieces.blame.on_finish(piece, taken.senders);
         pieces.finishing.insert(piece);
-        let hash = pieces.hashes[piece as usize];
+        let hash = pieces.hashes.get(piece);
         self.submit(DiskJob::Finish { piece, hash, runs: taken.runs });
     }
 

@@ -200,6 +200,10 @@ impl Torrent {
             metadata.offer(key, None);
             self.ask_metadata(now);
         }
+        if let Some(layers) = &mut self.layers {
+            layers.leave(key);
+            self.ask_layers(now);
+        }
         self.release_exclusive(key);
         if let Some(addr) = peer.listens.filter(|addr| !self.is_connected_to(*addr)) {
             self.book.closed(now, addr, reason, peer.was_useful());

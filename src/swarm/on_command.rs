@@ -13,6 +13,7 @@ use crate::swarm::torrent::Torrent;
 impl Torrent {
     pub fn on_command(&mut self, now: Instant, command: Command) {
         match command {
+            Command::FetchLayers(trees) => self.fetch_layers(now, &trees),
             Command::Start(start) => self.start(start),
             Command::Want(want) => self.want(want),
             Command::Stop => self.stop(),
@@ -48,7 +49,7 @@ impl Torrent {
         if self.pieces.is_some() || self.stopped {
             return;
         }
-        self.metadata = None;
+        (self.metadata, self.layers) = (None, None);
         let pieces = Pieces::new(start, self.config.memory, self.config.transient);
         let (layout, log, info) = (pieces.layout.clone(), pieces.log.clone(), pieces.info.clone());
         self.pieces = Some(Box::new(pieces));

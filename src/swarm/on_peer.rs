@@ -34,6 +34,9 @@ impl Torrent {
                 self.on_metadata_piece(now, key, index, total_size, bytes);
             }
             PeerEvent::MetadataRejected { index } => self.on_metadata_rejected(now, key, index),
+            PeerEvent::HashRequest(range) => self.on_hash_request(key, range),
+            PeerEvent::Hashes(range, hashes) => self.on_hashes(now, key, range, &hashes),
+            PeerEvent::HashReject(range) => self.on_hash_reject(now, key, &range),
             PeerEvent::Filled(buffer) | PeerEvent::Returned(buffer) => self.on_buffer(now, key, buffer),
             PeerEvent::Hungry { bytes, rate } => self.on_hungry(now, key, bytes, rate),
             PeerEvent::Snubbed(snubbed) => self.on_snubbed(now, key, snubbed),
@@ -56,6 +59,9 @@ impl Torrent {
     fn on_extended(&mut self, now: Instant, key: PeerKey, handshake: &ExtHandshake) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         peer.upload_only = handshake.upload_only;
+        let size = handshake.ut_metadata.and(handshake.metadata_size);
+        peer.has_info = size.is_some();
+        let closing = peer.closing;
         peer.prefers_encryption = handshake.prefers_encryption;
         peer.holepunch = handshake.ut_holepunch.is_some();
         peer.elsewhere = elsewhere(peer, handshake);
@@ -70,8 +76,12 @@ impl Torrent {
         self.note_presence(now, key);
         self.begin_exchange(now, key, handshake.ut_pex.is_some());
         if let Some(metadata) = &mut self.metadata {
-            metadata.offer(key, handshake.ut_metadata.and(handshake.metadata_size));
+            metadata.offer(key, size);
             self.ask_metadata(now);
+        }
+        if let Some(layers) = self.layers.as_mut().filter(|_| size.is_some() && !closing) {
+            layers.join(key);
+            self.ask_layers(now);
         }
         self.drop_if_useless(key);
     }

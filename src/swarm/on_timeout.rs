@@ -23,6 +23,12 @@ impl Torrent {
             }
             self.ask_metadata(now);
         }
+        if self.layers.as_ref().is_some_and(|layers| due(layers.next_due())) {
+            if let Some(layers) = &mut self.layers {
+                layers.on_timeout(now);
+            }
+            self.ask_layers(now);
+        }
         if due(self.timers.choke) {
             self.choke_round(now);
         }
@@ -51,9 +57,10 @@ impl Torrent {
         let dials = self.dials.values().map(|dial| dial.since + PATIENCE).min();
         let dials = dials.filter(|_| self.dials_keep_others_waiting());
         let metadata = self.metadata.as_ref().and_then(|metadata| metadata.next_due());
+        let layers = self.layers.as_ref().and_then(|layers| layers.next_due());
         let want = (!self.failed && !self.complete).then_some(self.timers.want_peers);
         let timers = [self.timers.choke, self.timers.review, self.timers.haves, self.timers.exchange];
-        let due = timers.into_iter().chain([book, dials, metadata, want]);
+        let due = timers.into_iter().chain([book, dials, metadata, layers, want]);
         due.flatten().min()
     }
 

@@ -38,6 +38,8 @@ pub struct Peer {
     pub(super) told: Option<Told>,
     /// Not known before its bitfield and our metadata are both there.
     pub has: Option<PieceSet>,
+    /// It has said that it has the info dictionary.
+    pub has_info: bool,
     pub upload_only: bool,
     pub choking_us: bool,
     pub interested: bool,
@@ -86,6 +88,7 @@ impl Peer {
             relayed: RELAYED,
             told: None,
             has: None,
+            has_info: false,
             upload_only: false,
             choking_us: true,
             interested: false,

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use crate::base::bitfield::Bitfield;
 use crate::base::have_log::HaveLog;
 use crate::base::layout::Layout;
+use crate::base::metainfo::Trees;
+use crate::base::piece_hash::PieceHashes;
 use crate::swarm::action::Start;
 use crate::swarm::blame::Blame;
 use crate::swarm::picker::{Picker, Urgency};
@@ -17,7 +19,9 @@ use crate::swarm::staging::Staging;
 pub struct Pieces {
     pub layout: Arc<Layout>,
     pub info: Arc<[u8]>,
-    pub hashes: Arc<[[u8; 20]]>,
+    pub hashes: PieceHashes,
+    /// The files' merkle trees (BEP 52), where there are any.
+    pub trees: Option<Trees>,
     pub log: Arc<HaveLog>,
     pub have: Bitfield,
     pub want: Bitfield,
@@ -47,7 +51,7 @@ pub struct Pieces {
 
 impl Pieces {
     pub fn new(start: Start, memory: u64, transient: bool) -> Self {
-        let Start { layout, info, hashes, have, log, want, spilled } = start;
+        let Start { layout, info, hashes, trees, have, log, want, spilled } = start;
         let count = layout.pieces();
         let mut pieces = Pieces {
             picker: Picker::new(count),
@@ -69,6 +73,7 @@ impl Pieces {
             layout,
             info,
             hashes,
+            trees,
             log,
             have,
         };
@@ -211,6 +216,8 @@ impl Pieces {
     /// Bytes that nobody is asked for yet, about.
     pub fn unleased_bytes(&self) -> u64 {
         let pieces = u64::from(self.picker.len()) + self.spilled.len() as u64;
-        pieces * u64::from(self.layout.piece_length()) + self.staging.promised()
+        // Where files begin at pieces, most pieces may be short.
+        let missing = self.wanted_bytes.saturating_sub(self.done_bytes);
+        (pieces * u64::from(self.layout.piece_length())).min(missing) + self.staging.promised()
     }
 }

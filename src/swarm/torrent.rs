@@ -20,7 +20,9 @@ use crate::proto::tracker::udp::Family;
 use crate::swarm::action::{Action, DiskJob, PeerKey, Snapshot, SpilledPiece};
 use crate::swarm::book::Book;
 use crate::swarm::choker::Choker;
+use crate::swarm::forest::Forest;
 use crate::swarm::holepunch::Meetings;
+use crate::swarm::layers::LayerFetch;
 use crate::swarm::metadata::MetadataFetch;
 use crate::swarm::outside::Outside;
 use crate::swarm::peer::Peer;
@@ -103,6 +105,8 @@ pub struct Torrent {
     pub(super) choker: Choker,
     /// Until the info dictionary is there.
     pub(super) metadata: Option<MetadataFetch>,
+    /// While the info dictionary is there and piece layers are missing (BEP 52).
+    pub(super) layers: Option<LayerFetch>,
     /// From [`Command::Start`](super::Command::Start) on.
     pub(super) pieces: Option<Box<Pieces>>,
     pub(super) peers: BTreeMap<PeerKey, Peer>,
@@ -124,6 +128,7 @@ pub struct Torrent {
     pub(super) liars: VecDeque<PeerId>,
     pub(super) timeline: Timeline,
     pub(super) meetings: Meetings,
+    pub(super) forest: Forest,
     pub(super) outside: Outside,
     /// While pieces are offered one by one (BEP 16).
     pub(super) super_seed: Option<SuperSeed>,
@@ -173,6 +178,7 @@ impl Torrent {
             book: Book::new(config.only, config.blocklist.clone()),
             choker: Choker::new(config.upload_slots),
             metadata: Some(MetadataFetch::new(config.id, config.max_metadata)),
+            layers: None,
             pieces: None,
             peers: BTreeMap::new(),
             closing: 0,
@@ -186,6 +192,7 @@ impl Torrent {
             liars: VecDeque::new(),
             timeline: Timeline::default(),
             meetings: Meetings::default(),
+            forest: Forest::default(),
             outside: Outside::default(),
             super_seed: config.super_seed.then(SuperSeed::default),
             tracker_only: false,
@@ -227,7 +234,10 @@ impl Torrent {
             known: self.book.len() as u32,
             unchoked_us: count(|peer| !peer.choking_us),
             seeds: count(Peer::is_seed),
-            metadata: self.metadata.as_ref().and_then(MetadataFetch::progress),
+            metadata: match &self.layers {
+                Some(layers) => Some(layers.progress()),
+                None => self.metadata.as_ref().and_then(MetadataFetch::progress),
+            },
             ..Snapshot::default()
         };
         if let Some(pieces) = &self.pieces {

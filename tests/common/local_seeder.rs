@@ -40,7 +40,7 @@ impl LocalSeeder {
                 let tracker = TrackerServer::start(ip).await.unwrap();
                 let info = Metainfo::parse(&bytes).unwrap().info.clone();
                 let url = tracker.http_url();
-                let torrent = metainfo::wrap(&info.raw, &[vec![url.clone()]], &[]);
+                let torrent = metainfo::wrap(&info.raw, &info.encode_layers(), &[vec![url.clone()]], &[]);
                 let settings = EngineSettings { dht: false, pex: false, lsd: false, ..EngineSettings::default() };
                 let mut engine = Engine::start(settings).await.unwrap();
                 let source = ItemSource::Torrent(Arc::new(Metainfo::parse(&torrent).unwrap()));

@@ -43,6 +43,7 @@ impl Receiving {
         let log = HaveLog::new(PIECES);
         let config = SessionConfig {
             info_hash: InfoHashV1([7; 20]),
+            v2: false,
             ours: Reserved::OURS,
             theirs: Reserved::OURS,
             addr: "10.1.2.3:6881".parse().unwrap(),

@@ -211,22 +211,32 @@ fn http_announce(query: &str, from: SocketAddr, swarms: &Mutex<Swarms>) -> Vec<u
 }
 
 fn http_scrape(query: &str, swarms: &Mutex<Swarms>) -> Vec<u8> {
-    let Ok(hash) = <[u8; 20]>::try_from(parameter(query, "info_hash").unwrap_or_default()) else {
+    let hashes: Result<Vec<[u8; 20]>, _> = parameters(query, "info_hash").map(<[u8; 20]>::try_from).collect();
+    let Some(mut hashes) = hashes.ok().filter(|hashes| !hashes.is_empty()) else {
         return b"d14:failure reason19:not a proper scrapee".to_vec();
     };
     let swarms = swarms.lock().unwrap();
-    let (seeders, leechers) = swarms.counts(hash);
-    let completed = swarms.completed.get(&hash).copied().unwrap_or_default();
-    let mut body = b"d5:filesd20:".to_vec();
-    body.extend(hash);
-    body.extend(format!("d8:completei{seeders}e10:downloadedi{completed}e10:incompletei{leechers}eeee").bytes());
+    let mut body = b"d5:filesd".to_vec();
+    hashes.sort_unstable();
+    for hash in hashes {
+        let (seeders, leechers) = swarms.counts(hash);
+        let completed = swarms.completed.get(&hash).copied().unwrap_or_default();
+        body.extend(b"20:");
+        body.extend(hash);
+        body.extend(format!("d8:completei{seeders}e10:downloadedi{completed}e10:incompletei{leechers}ee").bytes());
+    }
+    body.extend(b"ee");
     body
 }
 
 /// A parameter of a query, unescaped.
 fn parameter(query: &str, name: &str) -> Option<Vec<u8>> {
-    let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
-    Some(percent_encoding::percent_decode_str(value).collect())
+    parameters(query, name).next()
+}
+
+fn parameters<'a>(query: &'a str, name: &'a str) -> impl Iterator<Item = Vec<u8>> + 'a {
+    let values = query.split('&').filter_map(move |pair| pair.strip_prefix(name)?.strip_prefix('='));
+    values.map(|value| percent_encoding::percent_decode_str(value).collect())
 }
 
 fn compact(peer: &SocketAddr) -> Vec<u8> {

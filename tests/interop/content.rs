@@ -18,7 +18,10 @@ pub struct Content {
 /// A .torrent on disk.
 pub struct Torrent {
     pub file: PathBuf,
+    /// What trackers and handshakes know it by: the v1 hash, of a v2 torrent the start of its hash.
     pub info_hash: [u8; 20],
+    /// The v2 hash (BEP 52) in hex, if it has one.
+    pub v2: Option<String>,
     pub tracker: String,
 }
 
@@ -29,9 +32,14 @@ impl Torrent {
     }
 
     pub fn magnet(&self) -> String {
-        let hash = self.hex();
+        self.magnet_of(&[format!("urn:btih:{}", self.hex())])
+    }
+
+    /// The same with these names of its hashes.
+    pub fn magnet_of(&self, topics: &[String]) -> String {
+        let topics: String = topics.iter().map(|topic| format!("xt={topic}&")).collect();
         let tracker = self.tracker.replace(':', "%3A").replace('/', "%2F");
-        format!("magnet:?xt=urn:btih:{hash}&dn=content&tr={tracker}")
+        format!("magnet:?{topics}dn=content&tr={tracker}")
     }
 }
 
@@ -67,20 +75,21 @@ impl Content {
         Content { what: "3,000 files", name: "thousands", files, single: 0, piece_length: 32_768 }
     }
 
+    /// What is special to v2 torrents: nothing, a byte, a whole piece, a byte more, and a piece layer of two spans.
+    pub fn aligned() -> Content {
+        let files =
+            [("empty", 0), ("one", 1), ("piece", 32_768), ("more", 32_769), ("sub/large", 17_000_003), ("z", 0)];
+        let files = files.map(|(path, size)| (path.to_owned(), size)).into();
+        Content { what: "files at pieces", name: "aligned", files, single: 0, piece_length: 32_768 }
+    }
+
     pub fn bytes(&self) -> usize {
         self.single + self.files.iter().map(|(_, size)| size).sum::<usize>()
     }
 
     /// Makes the files below `folder` and the .torrent beside it.
     pub fn write(&self, folder: &Path, tracker: &str) -> Torrent {
-        let mut all = Vec::with_capacity(self.bytes());
-        for (path, size) in self.paths() {
-            let path = folder.join(path);
-            fs::create_dir_all(path.parent().expect("a folder")).expect("make folders");
-            let bytes = pattern(all.len() as u64, size);
-            fs::write(&path, &bytes).expect("write a file");
-            all.extend_from_slice(&bytes);
-        }
+        let all = self.write_files(folder);
         let pieces: Vec<u8> =
             all.chunks(self.piece_length).flat_map(|piece| <[u8; 20]>::from(Sha1::digest(piece))).collect();
         let info = self.info(&pieces);
@@ -90,7 +99,20 @@ impl Content {
         bytes.push(b'e');
         let file = folder.with_extension("torrent");
         fs::write(&file, bytes).expect("write the .torrent");
-        Torrent { file, info_hash, tracker: tracker.into() }
+        Torrent { file, info_hash, v2: None, tracker: tracker.into() }
+    }
+
+    /// Makes the files, and gives their bytes in a row.
+    pub fn write_files(&self, folder: &Path) -> Vec<u8> {
+        let mut all = Vec::with_capacity(self.bytes());
+        for (path, size) in self.paths() {
+            let path = folder.join(path);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("make folders");
+            let bytes = pattern(all.len() as u64, size);
+            fs::write(&path, &bytes).expect("write a file");
+            all.extend_from_slice(&bytes);
+        }
+        all
     }
 
     fn info(&self, pieces: &[u8]) -> Vec<u8> {

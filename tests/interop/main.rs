@@ -11,6 +11,7 @@ mod ours;
 mod peers;
 mod process;
 mod tracker;
+mod v2;
 mod watching;
 
 use std::path::Path;
@@ -169,6 +170,7 @@ fn rows() -> Vec<Row> {
         needs: vec!["nginx", "openssl"],
         run: Box::new(get_by_https),
     });
+    rows.extend(v2::rows());
     for reader in watching::Reader::ALL {
         rows.push(Row {
             name: reader.name().into(),

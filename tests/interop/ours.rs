@@ -33,6 +33,22 @@ pub fn get_trusting(folder: &Path, source: &str, more: &[&str], authorities: Opt
     if status.success() { Ok(()) } else { Err(running.with_log(&format!("get ended with {status}"))) }
 }
 
+/// Downloads `source` into `folder/ours`, or finds it there, and serves it until dropped.
+///
+/// # Errors
+/// If it can't be started.
+pub fn get_and_stay(folder: &Path, source: &str) -> Result<Running, String> {
+    let mut command = program();
+    command.arg("get").arg(source).arg("-d").arg(folder.join("ours")).args([
+        "--seed-time",
+        "60m",
+        "--transport",
+        "tcp",
+    ]);
+    command.arg("--state-dir").arg(folder.join("state")).args(["--no-dht", "--no-lsd"]);
+    Running::start(folder, "ours", &mut command)
+}
+
 /// Makes `folder/made.torrent` of what stands at `path`, and gives its info hash.
 ///
 /// # Errors
@@ -50,7 +66,19 @@ pub fn create(folder: &Path, path: &Path, tracker: &str, more: &[&str]) -> Resul
     for (byte, pair) in info_hash.iter_mut().zip(hex.as_bytes().chunks(2)) {
         *byte = u8::from_str_radix(&String::from_utf8_lossy(pair), 16).map_err(|e| e.to_string())?;
     }
-    Ok(Torrent { file, info_hash, tracker: tracker.into() })
+    Ok(Torrent { file, info_hash, v2: None, tracker: tracker.into() })
+}
+
+/// Writes the .torrent of a link to `file`.
+///
+/// # Errors
+/// What it said, if it did not exit with 0.
+pub fn save(folder: &Path, source: &str, file: &Path) -> Result<(), String> {
+    let mut command = program();
+    command.arg("info").arg(source).arg("--save").arg(file).args(["--no-dht", "--no-lsd"]);
+    let mut running = Running::start(folder, "info", &mut command)?;
+    let status = running.wait(PATIENCE)?;
+    if status.success() { Ok(()) } else { Err(running.with_log(&format!("info ended with {status}"))) }
 }
 
 /// Serves `folder/seed` until dropped.

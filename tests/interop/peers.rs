@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::content::{Content, Torrent};
-use crate::process::{Running, free_port};
+use crate::process::{Running, free_port, python};
 
 /// A program from Debian.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -145,7 +145,7 @@ fn aria2(source: &str, data: &Path, port: u16) -> Command {
 /// `speaks`: any, or what alone may follow an encrypted handshake, or utp.
 fn libtorrent(source: &str, data: &Path, port: u16, speaks: &str) -> Command {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/libtorrent_peer.py");
-    let mut command = Command::new("/usr/bin/python3");
+    let mut command = Command::new(python());
     command.arg(script).arg(source).arg(data).arg(port.to_string()).arg(speaks);
     command
 }

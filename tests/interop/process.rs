@@ -20,8 +20,7 @@ pub fn require(program: &'static str) -> Result<(), Missing> {
         "aria2c" => "aria2",
         "transmission-create" => "transmission-cli",
         "python3-libtorrent" => {
-            let there =
-                Command::new("/usr/bin/python3").args(["-c", "import libtorrent"]).stderr(Stdio::null()).status();
+            let there = Command::new(python()).args(["-c", "import libtorrent"]).stderr(Stdio::null()).status();
             return match there {
                 Ok(status) if status.success() => Ok(()),
                 _ => Err(Missing { program, package: program }),
@@ -32,6 +31,11 @@ pub fn require(program: &'static str) -> Result<(), Missing> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let there = std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
     if there { Ok(()) } else { Err(Missing { program, package }) }
+}
+
+/// The Python that has libtorrent: Debian's, or what `LIBTORRENT_PYTHON` says, for trying other versions.
+pub fn python() -> std::ffi::OsString {
+    std::env::var_os("LIBTORRENT_PYTHON").unwrap_or_else(|| "/usr/bin/python3".into())
 }
 
 /// A running program; killed when dropped.

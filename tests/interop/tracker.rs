@@ -43,7 +43,9 @@ impl OpenTracker {
     /// If it does not start.
     pub fn start(folder: &Path, place: Place, torrent: &Torrent) -> Result<OpenTracker, String> {
         let list = folder.join("served");
-        std::fs::write(&list, torrent.hex() + "\n").map_err(|e| e.to_string())?;
+        // A hybrid (BEP 52) is known under the start of its v2 hash too.
+        let v2 = torrent.v2.as_ref().map_or("", |v2| &v2[..40]);
+        std::fs::write(&list, format!("{}\n{v2}\n", torrent.hex())).map_err(|e| e.to_string())?;
         let Place { port } = place;
         let mut command = Command::new("opentracker");
         command.args(["-i", "127.0.0.1", "-p", &port.to_string(), "-P", &port.to_string(), "-d", "/", "-w"]).arg(list);

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rtorrent_cli::base::bitfield::Bitfield;
-use rtorrent_cli::base::hash::sha1;
 use rtorrent_cli::base::run::RunBuffer;
 use rtorrent_cli::swarm::action::{DiskFailure, DiskFailureKind};
 use rtorrent_cli::swarm::{DiskJob, DiskOutcome};
@@ -52,8 +51,8 @@ impl Disk {
             DiskJob::Finish { piece, hash, runs } => {
                 let whole: Vec<u8> = runs.iter().flat_map(|run| run.bytes.iter().copied()).collect();
                 assert_eq!(whole.len(), facts.layout.piece_len(piece) as usize, "the runs cover the piece");
-                assert_eq!(hash, facts.hashes[piece as usize]);
-                if sha1(&whole) != hash {
+                assert_eq!(hash, facts.hashes.get(piece));
+                if !hash.is_of(&[&whole]) {
                     self.mismatches += 1;
                     DiskOutcome::Mismatch { piece, runs }
                 } else if let Some(rest) = self.room.checked_sub(len) {

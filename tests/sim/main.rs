@@ -20,4 +20,5 @@ mod playing;
 mod replay;
 mod stalling;
 mod stop;
+mod v2;
 mod waste;

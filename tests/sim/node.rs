@@ -10,7 +10,8 @@ use rtorrent_cli::base::bitfield::Bitfield;
 use rtorrent_cli::base::have_log::HaveLog;
 use rtorrent_cli::base::id::PeerId;
 use rtorrent_cli::proto::session::{
-    CloseReason, Direction, Grant, Outgoing, PeerEvent, PeerLimits, QuotaWord, Session, SessionConfig, TorrentFacts,
+    CloseReason, Direction, Grant, Outgoing, PeerCommand, PeerEvent, PeerLimits, QuotaWord, Session, SessionConfig,
+    TorrentFacts,
 };
 use rtorrent_cli::proto::wire::{BlockRequest, Reserved, piece_header};
 use rtorrent_cli::swarm::action::{Connected, SpilledPiece, Start, Way};
@@ -30,6 +31,12 @@ pub enum Habit {
     Corrupt(f64),
     /// Sends so many blocks in all and then none any more, while its connections stay up.
     Stalls(u32),
+    /// Changes a byte in every answer to a hash request (BEP 52).
+    LiesAboutHashes,
+    /// Rejects every hash request.
+    RejectsHashes,
+    /// Answers none.
+    KeepsHashes,
 }
 
 /// What a client is made with.
@@ -178,13 +185,13 @@ impl Node {
     }
 
     fn start(&mut self, now: Instant, spilled: Vec<SpilledPiece>) {
-        let Facts { layout, hashes, info, .. } = self.facts.clone();
+        let Facts { layout, hashes, trees, info, .. } = self.facts.clone();
         let log = HaveLog::new(layout.pieces());
         self.disk.verified.ones().for_each(|piece| log.push(piece));
         self.started = Some(TorrentFacts { layout: layout.clone(), log: log.clone(), info: info.clone() });
         let have = self.disk.verified.clone();
         let want = Bitfield::full(layout.pieces());
-        self.torrent.on_command(now, Command::Start(Start { layout, info, hashes, have, log, want, spilled }));
+        self.torrent.on_command(now, Command::Start(Start { layout, info, hashes, trees, have, log, want, spilled }));
         self.settle(now);
     }
 
@@ -193,6 +200,7 @@ impl Node {
         let reserved = |fast| Reserved([0, 0, 0, 0, 0, 0x10, 0, if fast { 0x04 } else { 0 }]);
         let config = SessionConfig {
             info_hash: self.facts.id.wire(),
+            v2: self.facts.trees.is_some(),
             ours: reserved(self.setup.fast),
             theirs: reserved(other.fast),
             addr: other.addr,
@@ -369,6 +377,20 @@ impl Node {
         }
     }
 
+    /// What the torrent's word to a session becomes, as honest as the client is.
+    fn told(&self, command: PeerCommand) -> Option<PeerCommand> {
+        match (self.setup.habit, command) {
+            (Habit::LiesAboutHashes, PeerCommand::SendHashes(range, mut hashes)) => {
+                let at = range.index as usize % hashes.len();
+                hashes[at][3] ^= 1;
+                Some(PeerCommand::SendHashes(range, hashes))
+            }
+            (Habit::RejectsHashes, PeerCommand::SendHashes(range, _)) => Some(PeerCommand::RejectHashes(range)),
+            (Habit::KeepsHashes, PeerCommand::SendHashes(..)) => None,
+            (_, command) => Some(command),
+        }
+    }
+
     /// Gives the socket what it takes.
     fn pump(&mut self, now: Instant, key: PeerKey) {
         let (Some(session), Some(queued)) = (self.sessions.get_mut(&key), self.queued.get_mut(&key)) else { return };
@@ -401,7 +423,8 @@ impl Node {
             Action::Punch { peer, addr } => self.effects.push(Effect::Dial { key: peer, addr }),
             Action::AbortDial { peer } => self.effects.push(Effect::Abort { key: peer }),
             Action::Peer { peer, command } => {
-                if let Some(session) = self.sessions.get_mut(&peer) {
+                let command = self.told(command);
+                if let (Some(session), Some(command)) = (self.sessions.get_mut(&peer), command) {
                     session.on_command(now, command);
                     self.touched.insert(peer);
                 }
@@ -409,6 +432,14 @@ impl Node {
             Action::Disk(job) => self.effects.push(Effect::Disk(job)),
             Action::MetadataComplete { info } => {
                 assert_eq!(info[..], self.facts.info[..]);
+                match self.facts.bare_trees() {
+                    Some(trees) => self.torrent.on_command(now, Command::FetchLayers(trees)),
+                    None => self.start(now, Vec::new()),
+                }
+            }
+            Action::LayersComplete { layers } => {
+                let trees = self.facts.bare_trees().and_then(|trees| trees.with_layers(layers).ok());
+                assert_eq!(trees, self.facts.trees);
                 self.start(now, Vec::new());
             }
             Action::Complete => {

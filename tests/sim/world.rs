@@ -168,12 +168,17 @@ impl Drop for World {
 
 impl World {
     pub fn new(seed: u64, piece_length: u32, total: u64, weather: Weather) -> World {
+        World::of(seed, Facts::new(seed, piece_length, total), weather)
+    }
+
+    /// A world about a torrent of one's own.
+    pub fn of(seed: u64, facts: Facts, weather: Weather) -> World {
         let now = Instant::now();
         World {
             now,
             start: now,
             nodes: Vec::new(),
-            facts: Facts::new(seed, piece_length, total),
+            facts,
             weather,
             rng: StdRng::seed_from_u64(seed),
             trace: DefaultHasher::new(),

@@ -3,12 +3,17 @@
 //! Read from strangers' bytes by our own borrowed reader: what is kept has been checked, and the info hash is that of the
 //! bytes as they came, whatever their order or spelling.
 
+mod file_tree;
 mod info;
 #[cfg(feature = "create")]
 pub mod make;
+mod trees;
 mod url_paths;
+#[cfg(test)]
+mod v2_tests;
 mod write;
 
+pub use trees::{FileTree, TreeError, Trees};
 pub use write::wrap;
 
 use std::collections::HashSet;
@@ -17,6 +22,8 @@ use std::sync::Arc;
 use super::bencode::{BencodeError, Dict, Limits, Value};
 use super::id::TorrentId;
 use super::layout::Layout;
+use super::merkle::Node;
+use super::piece_hash::PieceHashes;
 use super::safe_path::SafePath;
 
 /// A .torrent file.
@@ -38,14 +45,17 @@ pub struct Metainfo {
 }
 
 /// The info dictionary, checked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Info {
     pub id: TorrentId,
     /// The name of the single file or the top folder, mended.
     pub name: String,
     pub layout: Arc<Layout>,
-    /// SHA-1 of each piece.
-    pub hashes: Arc<[[u8; 20]]>,
+    /// What each piece must hash to. Of a hybrid (BEP 52) these are the v1 hashes, and the layout is the v1 one.
+    pub hashes: PieceHashes,
+    /// The files' merkle trees, of torrents that are v2 or hybrid. As long as [`Info::missing_layers`] has any, a v2 torrent
+    /// can't be checked.
+    pub trees: Option<Trees>,
     pub private: bool,
     /// In the torrent's order, one for each file of `layout` (padding included).
     pub files: Vec<FileEntry>,
@@ -87,6 +97,9 @@ impl From<BencodeError> for MetainfoError {
     }
 }
 
+/// Files and folders of one torrent.
+const MAX_ENTRIES: usize = 1_000_000;
+
 /// Trackers, web seeds and nodes that are kept, of each so many.
 const MAX_SOURCES: usize = 200;
 
@@ -104,8 +117,10 @@ impl Metainfo {
         let top = top.ok_or_else(|| MetainfoError::NotATorrent(what_else(bytes)))?;
         let fields = TopFields::read(top)?;
         let info = fields.info.ok_or_else(|| MetainfoError::NotATorrent("it has no info dictionary".into()))?;
+        let info = Info::read(info)?.with_layers(piece_layers(fields.piece_layers)?)?;
+        info.refuse_missing_layers()?;
         Ok(Metainfo {
-            info: Arc::new(Info::read(info)?),
+            info: Arc::new(info),
             trackers: tiers(fields.announce, fields.announce_list),
             web_seeds: web_seeds(fields.url_list),
             http_seeds: web_seeds(fields.http_seeds),
@@ -118,6 +133,39 @@ impl Metainfo {
 }
 
 impl Info {
+    /// The trees whose piece layer is needed and has yet to be found, each root once; a hybrid needs none.
+    pub fn missing_layers(&self) -> impl Iterator<Item = &FileTree> {
+        let needed = self.trees.as_ref().filter(|_| matches!(self.hashes, PieceHashes::V2 { .. }));
+        needed.into_iter().flat_map(Trees::missing)
+    }
+
+    /// The piece layers that are known as they stand in a .torrent; empty if there are none.
+    pub fn encode_layers(&self) -> Vec<u8> {
+        self.trees.as_ref().map(Trees::encode_layers).filter(|layers| layers != b"de").unwrap_or_default()
+    }
+
+    /// The same torrent with the layers that [`Info::encode_layers`] gave.
+    ///
+    /// # Errors
+    /// [`MetainfoError::Refused`] if they are of another torrent or damaged.
+    pub fn with_encoded_layers(&self, layers: &[u8]) -> Result<Info, MetainfoError> {
+        if layers.is_empty() {
+            return Ok(self.clone());
+        }
+        let (value, _) = Value::parse(layers, Limits::TORRENT)?;
+        self.with_layers(piece_layers(Some(value))?)
+    }
+
+    /// BEP 52: "A torrent is not valid if this field is absent".
+    fn refuse_missing_layers(&self) -> Result<(), MetainfoError> {
+        let Some(root) = self.missing_layers().map(|tree| tree.root).next() else { return Ok(()) };
+        let of_root =
+            |file: &usize| self.trees.as_ref().and_then(|trees| trees.file(*file)).is_some_and(|t| t.root == root);
+        let file = (0..self.files.len()).find(of_root).unwrap_or_default();
+        let shown = self.files[file].path.to_slashes();
+        Err(MetainfoError::Refused(format!("it has no piece layer of {shown:?}")))
+    }
+
     /// Files that are stored, with their place in [`Info::files`]; people count that place from 1.
     pub fn stored_files(&self) -> impl Iterator<Item = (usize, &FileEntry)> {
         self.files.iter().enumerate().filter(|(_, file)| !file.pad)
@@ -142,6 +190,7 @@ struct TopFields<'a> {
     comment_utf8: Option<Value<'a>>,
     created_by: Option<Value<'a>>,
     creation_date: Option<Value<'a>>,
+    piece_layers: Option<Value<'a>>,
 }
 
 impl<'a> TopFields<'a> {
@@ -162,6 +211,7 @@ impl<'a> TopFields<'a> {
                 b"comment.utf-8" => &mut fields.comment_utf8,
                 b"created by" => &mut fields.created_by,
                 b"creation date" => &mut fields.creation_date,
+                b"piece layers" => &mut fields.piece_layers,
                 _ => continue,
             };
             field.get_or_insert(value);
@@ -181,6 +231,22 @@ fn what_else(bytes: &[u8]) -> String {
         _ => "it is no bencoded dictionary",
     }
     .into()
+}
+
+/// BEP 52, "piece layers": hashes by the root of their file. Keys that are no root are not looked at.
+fn piece_layers(value: Option<Value>) -> Result<Vec<(Node, Vec<Node>)>, MetainfoError> {
+    let Some(value) = value else { return Ok(Vec::new()) };
+    let wrong = || MetainfoError::Refused("its piece layers are no dictionary of hashes".into());
+    let mut layers = Vec::new();
+    for (root, layer) in value.as_dict().ok_or_else(wrong)?.iter() {
+        let Ok(root) = Node::try_from(root) else { continue };
+        let (nodes, rest) = layer.as_bytes().ok_or_else(wrong)?.as_chunks();
+        if !rest.is_empty() {
+            return Err(wrong());
+        }
+        layers.push((root, nodes.to_vec()));
+    }
+    Ok(layers)
 }
 
 /// BEP 12: the list where it names anyone, else `announce`. A flat list is taken as tiers of one.

@@ -4,7 +4,8 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use super::Info;
-use crate::base::bencode::{Limits, Value};
+use super::file_tree::{single_file, walk};
+use crate::base::bencode::{Dict, Limits, Value};
 
 /// All but what RFC 3986 calls unreserved.
 const ESCAPED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -24,8 +25,12 @@ impl Info {
 fn read(raw: &[u8]) -> Option<Vec<String>> {
     let (value, _) = Value::parse(raw, Limits::TORRENT).ok()?;
     let info = value.as_dict()?;
+    let files = info.get(b"files");
+    if let (None, None, Some(tree)) = (files, info.get(b"length"), info.get(b"file tree")) {
+        return read_tree(info, tree.as_dict()?);
+    }
     let name = encode(info.get(b"name.utf-8").or(info.get(b"name"))?.as_bytes()?);
-    let Some(files) = info.get(b"files") else { return Some(vec![name]) };
+    let Some(files) = files else { return Some(vec![name]) };
     let path = |file: Value| -> Option<String> {
         let file = file.as_dict()?;
         let Some(path) = file.get(b"path.utf-8").or(file.get(b"path")) else { return Some(String::new()) };
@@ -33,6 +38,22 @@ fn read(raw: &[u8]) -> Option<Vec<String>> {
         Some(format!("{name}/{}", parts?.join("/")))
     };
     files.as_list()?.iter().map(path).collect()
+}
+
+/// Of a v2 torrent (BEP 52), whose single file is called as its tree has it.
+fn read_tree(info: Dict, tree: Dict) -> Option<Vec<String>> {
+    if let Some((name, _)) = single_file(tree) {
+        return Some(vec![encode(name)]);
+    }
+    let name = encode(info.get(b"name.utf-8").or(info.get(b"name"))?.as_bytes()?);
+    let mut paths = Vec::new();
+    walk(tree, &mut |path, _| {
+        let parts: Vec<_> = path.iter().map(|part| encode(part)).collect();
+        paths.push(format!("{name}/{}", parts.join("/")));
+        Ok(())
+    })
+    .ok()?;
+    Some(paths)
 }
 
 fn encode(part: &[u8]) -> String {

@@ -2,8 +2,10 @@
 
 /// The bytes of a .torrent with `info_raw` as its info dictionary, so that its info hash stays the same.
 ///
-/// `trackers` are tiers (BEP 12); `announce` is the first of them, and the list stands only where there are more.
-pub fn wrap(info_raw: &[u8], trackers: &[Vec<String>], web_seeds: &[String]) -> Vec<u8> {
+/// `layers` are its piece layers (BEP 52) as [`Info::encode_layers`](super::Info::encode_layers) gives them, empty where
+/// there are none. `trackers` are tiers (BEP 12); `announce` is the first of them, and the list stands only where there are
+/// more.
+pub fn wrap(info_raw: &[u8], layers: &[u8], trackers: &[Vec<String>], web_seeds: &[String]) -> Vec<u8> {
     let mut out = b"d".to_vec();
     if let Some(first) = trackers.iter().flatten().next() {
         string(&mut out, "announce");
@@ -19,6 +21,10 @@ pub fn wrap(info_raw: &[u8], trackers: &[Vec<String>], web_seeds: &[String]) -> 
     }
     string(&mut out, "info");
     out.extend_from_slice(info_raw);
+    if !layers.is_empty() {
+        string(&mut out, "piece layers");
+        out.extend_from_slice(layers);
+    }
     if !web_seeds.is_empty() {
         string(&mut out, "url-list");
         list(&mut out, web_seeds);
@@ -49,7 +55,7 @@ mod tests {
     fn what_was_wrapped_reads_back_the_same() {
         let trackers = vec![vec!["http://a".to_owned(), "http://b".to_owned()], vec![], vec!["udp://c".to_owned()]];
         let web_seeds = vec!["http://w/".to_owned()];
-        let read = Metainfo::parse(&wrap(INFO, &trackers, &web_seeds)).unwrap();
+        let read = Metainfo::parse(&wrap(INFO, &[], &trackers, &web_seeds)).unwrap();
         assert_eq!(&*read.info.raw, INFO);
         assert_eq!(read.trackers, [vec!["http://a", "http://b"], vec!["udp://c"]]);
         assert_eq!(read.web_seeds, web_seeds);
@@ -57,8 +63,8 @@ mod tests {
 
     #[test]
     fn nothing_stands_in_it_that_was_not_given() {
-        assert_eq!(wrap(b"de", &[], &[]), b"d4:infodee");
+        assert_eq!(wrap(b"de", &[], &[], &[]), b"d4:infodee");
         let one = [vec!["x".to_owned()]];
-        assert_eq!(wrap(b"de", &one, &[]), b"d8:announce1:x4:infodee");
+        assert_eq!(wrap(b"de", &[], &one, &[]), b"d8:announce1:x4:infodee");
     }
 }

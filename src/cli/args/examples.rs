@@ -39,6 +39,7 @@ pub const CREATE: &str = "\
 Examples:
   rtorrent-cli create -t https://tracker.example/announce holiday/
   rtorrent-cli create -g '*.mkv' -g '!*sample*' -n holiday/      what would be in it
+  rtorrent-cli create --hybrid holiday/                              for old programs and new
   rtorrent-cli create -o - notes.pdf | ssh host 'cat > notes.torrent'
   magnet=$(rtorrent-cli create -q holiday/) && rtorrent-cli seed holiday.torrent .
 

@@ -33,7 +33,7 @@ use super::input_file::Entry;
 use super::signals::Signals;
 use super::source::Given;
 use super::stream::Stream;
-use crate::base::id::TorrentId;
+use crate::base::id::InfoHashV1;
 use crate::base::metainfo::Info;
 use crate::engine::{Engine, EngineSettings, Event, Item, ItemKey};
 use crate::io::http::{Header, HttpClient};
@@ -185,8 +185,8 @@ struct Run<'a> {
     tracked: Vec<Tracked>,
     /// Place in `tracked` of each of the engine's keys.
     places: HashMap<ItemKey, usize>,
-    /// Place of the first item of each torrent.
-    seen: HashMap<TorrentId, usize>,
+    /// Place of the first item of each torrent, by each of its hashes.
+    seen: HashMap<InfoHashV1, usize>,
     options: Options,
     fetches: JoinSet<Fetched>,
     /// Made when it is first needed.

@@ -89,7 +89,7 @@ impl Run<'_> {
     pub(super) fn admit(&mut self, place: usize) -> Result<(), ReaderGone> {
         let Some(item) = &self.tracked[place].item else { return Ok(()) };
         let (id, source) = (source::id(&item.source), item.source.clone());
-        if let Some(&twin) = self.seen.get(&id) {
+        if let Some(&twin) = id.hashes().find_map(|hash| self.seen.get(&hash)) {
             let note = format!(
                 "note: {} is the same torrent as {}; taken once",
                 self.tracked[place].text, self.tracked[twin].text
@@ -97,7 +97,7 @@ impl Run<'_> {
             self.tracked[twin].learn(&source);
             return self.skip(place, "same", &note);
         }
-        self.seen.insert(id, place);
+        self.seen.extend(id.hashes().map(|hash| (hash, place)));
         let job = &self.tracked[place];
         self.display.json_line(&json::item(job.key, &job.text, Some(&job.name), &id))?;
         if self.options.archive.as_ref().is_some_and(|archive| archive.contains(&id)) {

@@ -70,6 +70,48 @@ fn holes_are_zeros_but_a_short_file_is_no_hole() {
     assert_eq!(run(&fx, &files).verified.count(), 10);
 }
 
+/// BEP 52: files of several pieces, of one, of no bytes, of many steps; every piece lies in one file.
+#[test]
+fn v2_pieces_are_judged_by_the_roots_of_their_trees() {
+    for piece in [1 << 14, 1 << 15, 1 << 18] {
+        let long = 20 * u64::from(piece);
+        let fx = Fixture::v2(piece, &[("t/a", long + 5), ("t/b", 700), ("t/c", 0), ("t/d/e", long), ("t/f", 16_385)]);
+        lay_down(&fx);
+        let watch = CheckWatch::default();
+        let files = FileSet::open(fx.setup()).unwrap();
+        assert!(check(&files, &fx.hashes(), &all(&fx), &watch).unwrap().verified.all());
+        assert_eq!(watch.done.into_inner(), 2 * long + 5 + 700 + 16_385);
+
+        // A wrong byte in a whole piece and in the short one of `b`, and a file that is missing.
+        let mut bytes = fx.on_disk("t/a");
+        bytes[3 * piece as usize + 16_000] ^= 1;
+        fx.place("t/a", &bytes);
+        let mut bytes = fx.on_disk("t/b");
+        bytes[699] ^= 1;
+        fx.place("t/b", &bytes);
+        fs::remove_file(fx.out.path().join("t/f")).unwrap();
+        let files = FileSet::open(fx.setup()).unwrap();
+        let verified = run(&fx, &files).verified;
+        let bad: Vec<u32> = (0..fx.layout.pieces()).filter(|piece| !verified.get(*piece)).collect();
+        assert_eq!(bad, [&[3, 21], &fx.layout.pieces_of(4).collect::<Vec<_>>()[..]].concat());
+        assert_eq!(files.present().count() + fx.layout.pieces_of(4).len() as u32, fx.layout.pieces());
+    }
+}
+
+#[test]
+fn holes_in_v2_files_are_zeros() {
+    let mut fx = Fixture::v2(1 << 16, &[("sparse", (20 << 16) + 17_000)]);
+    fx.content[..18 << 16].fill(0);
+    fx.content[20 << 16..].fill(0);
+    let file = fs::File::create(fx.out.path().join("sparse")).unwrap();
+    file.set_len((20 << 16) + 17_000).unwrap();
+    let files = FileSet::open(fx.setup()).unwrap();
+    if cfg!(target_os = "linux") {
+        assert!(files.is_hole(0) && files.is_hole(20));
+    }
+    assert_eq!(run(&fx, &files).verified.ones().collect::<Vec<_>>(), (0..18).chain([20]).collect::<Vec<_>>());
+}
+
 #[test]
 fn a_cancelled_check_says_nothing() {
     let fx = abc();

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::base::blocklist::Blocklist;
-use crate::base::id::InfoHashV1;
+use crate::base::id::{InfoHashV1, InfoHashV2};
 use crate::io::listen::{self, Listeners, Registry};
 use crate::io::udp_task::UdpPort;
 use crate::proto::wire::Reserved;
@@ -184,4 +184,63 @@ async fn a_caller_whom_the_user_forbids_gets_no_byte() {
     caller.write_all(&handshake(1).encode()).await.unwrap();
     assert_eq!(calls.recv().await.unwrap().handshake, handshake(1));
     drop(registry);
+}
+
+const V2: InfoHashV2 = InfoHashV2([8; 32]);
+
+/// A torrent as somebody knows it.
+fn known_as(v1: bool, v2: bool) -> TorrentId {
+    TorrentId::new(v1.then_some(ID), v2.then_some(V2)).unwrap()
+}
+
+/// What both agree on where the caller knows the torrent as `caller` and the called as `called`: the hash, and in how many
+/// calls.
+async fn agreed(caller: TorrentId, called: TorrentId, encryption: Encryption) -> Result<InfoHashV1, DialFailure> {
+    let ours = |id: TorrentId, hash, who| Handshake::ours(id, hash, Reserved::OURS, PeerId([who; 20]));
+    let registry =
+        listen::serve(Listeners::bind(&NetPath::open(), None).unwrap(), encryption, Arc::new(Blocklist::default()));
+    let (callers, mut calls) = mpsc::channel(8);
+    registry.register(called, callers);
+    let addr = SocketAddr::from(([127, 0, 0, 1], registry.port()));
+    tokio::spawn(async move {
+        while let Some(mut greeted) = calls.recv().await {
+            let answer = ours(called, greeted.handshake.answered_by(called), 2);
+            greeted.stream.write_all(&answer.encode()).await.unwrap();
+        }
+    });
+    let end = dial(addr, caller, ours(caller, caller.wire(), 1), &dialler(encryption), None).await;
+    end.map(|greeted| greeted.handshake.info_hash)
+}
+
+#[tokio::test]
+async fn two_sides_that_know_one_torrent_by_different_hashes_meet_in_one_that_both_know() {
+    let (v1, v2, hybrid) = (known_as(true, false), known_as(false, true), known_as(true, true));
+    let newer = V2.truncated();
+    for encryption in [Encryption::Off, Encryption::Require, Encryption::Auto] {
+        for (caller, called, expected) in [
+            (hybrid, hybrid, Ok(newer)), // the answer upgrades
+            (hybrid, v1, Ok(ID)),
+            (v1, hybrid, Ok(ID)),
+            (hybrid, v2, Ok(newer)), // hung up on, then called by the other hash
+            (v2, hybrid, Ok(newer)),
+            (v2, v2, Ok(newer)),
+            (v1, v2, Err(DialFailure::Refused)),
+            (v2, v1, Err(DialFailure::Refused)),
+        ] {
+            assert_eq!(agreed(caller, called, encryption).await, expected, "{caller:?} calls {called:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_with_a_hash_that_is_not_the_torrents_is_wrong() {
+    for (id, answer, good) in [
+        (known_as(true, false), V2.truncated(), false),
+        (known_as(true, true), InfoHashV1([9; 20]), false),
+        (known_as(true, true), V2.truncated(), true),
+        (known_as(false, true), ID, false),
+    ] {
+        let theirs = Handshake { info_hash: answer, ..handshake(2) };
+        assert_eq!(accept_answer(id, PeerId([1; 20]), &theirs).is_ok(), good, "{id:?}");
+    }
 }

@@ -19,13 +19,24 @@ struct Bench {
 fn bench(writers: usize, selected: &[usize]) -> Bench {
     let piece = 5 * BLOCK_LEN;
     let fx = Fixture::new(piece, &[("t/a", 10 * u64::from(piece) + 5), ("t/b", 700), ("t/c", 20 * u64::from(piece))]);
+    bench_of(fx, writers, selected)
+}
+
+/// The same files as v2 pieces of 4 blocks (BEP 52), of which no two files share one.
+fn bench_v2(writers: usize, selected: &[usize]) -> Bench {
+    let piece = 4 * BLOCK_LEN;
+    let fx = Fixture::v2(piece, &[("t/a", 10 * u64::from(piece) + 5), ("t/b", 700), ("t/c", 20 * u64::from(piece))]);
+    bench_of(fx, writers, selected)
+}
+
+fn bench_of(fx: Fixture, writers: usize, selected: &[usize]) -> Bench {
     let (sender, reports) = unbounded_channel();
     let disk = DiskPool::start(writers).unwrap().torrent(Arc::new(fx.open(selected)), sender);
     Bench { fx, disk, reports }
 }
 
 impl Bench {
-    /// The piece in two runs of 3 and 2 blocks (less in the last piece), every block there.
+    /// The piece in a run of 3 blocks and one of the rest (less in a short piece), every block there.
     fn runs(&self, piece: u32) -> Vec<RunBuffer> {
         let blocks = self.fx.layout.blocks(piece);
         let runs =
@@ -42,7 +53,7 @@ impl Bench {
     }
 
     fn finish(&self, piece: u32) {
-        let hash = self.fx.hashes()[piece as usize];
+        let hash = self.fx.hashes().get(piece);
         self.disk.submit(DiskJob::Finish { piece, hash, runs: self.runs(piece) });
     }
 
@@ -61,8 +72,8 @@ impl Bench {
 
 #[test]
 fn pieces_in_any_order_end_up_as_the_files() {
-    for writers in [1, 3] {
-        let mut bench = bench(writers, &[0, 1, 2]);
+    for (writers, make) in [(1, bench as fn(_, &[usize]) -> Bench), (3, bench), (1, bench_v2), (3, bench_v2)] {
+        let mut bench = make(writers, &[0, 1, 2]);
         let pieces = bench.fx.layout.pieces();
         let order: Vec<u32> = (0..pieces).map(|n| n * 7 % pieces).collect();
         order.iter().for_each(|&piece| bench.finish(piece));
@@ -92,10 +103,14 @@ fn pieces_in_any_order_end_up_as_the_files() {
 
 #[test]
 fn a_wrong_piece_is_not_written_and_its_bytes_come_back() {
-    let mut bench = bench(1, &[0, 1, 2]);
+    wrong_piece(bench(1, &[0, 1, 2]));
+    wrong_piece(bench_v2(1, &[0, 1, 2]));
+}
+
+fn wrong_piece(mut bench: Bench) {
     let mut runs = bench.runs(2);
     runs[1].bytes[7] ^= 1;
-    let hash = bench.fx.hashes()[2];
+    let hash = bench.fx.hashes().get(2);
     bench.finish(1);
     bench.disk.submit(DiskJob::Finish { piece: 2, hash, runs });
     bench.finish(3);
@@ -109,7 +124,7 @@ fn a_wrong_piece_is_not_written_and_its_bytes_come_back() {
     }
     right.sort_unstable();
     assert_eq!((right, bench.disk.torrent.files().unwrap().verified().count()), (vec![1, 3], 2));
-    let piece = 5 * BLOCK_LEN as usize;
+    let piece = bench.fx.layout.piece_length() as usize;
     assert!(bench.fx.on_disk("t/a.part")[2 * piece..3 * piece].iter().all(|&byte| byte == 0));
 }
 

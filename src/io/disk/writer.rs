@@ -6,8 +6,8 @@ use super::queue::Queue;
 use super::syncer::Syncer;
 use super::{DiskReport, Store, Torrent};
 use crate::base::bitfield::Bitfield;
-use crate::base::hash::sha1_batch;
 use crate::base::layout::BLOCK_LEN;
+use crate::base::piece_hash::{PieceHash, are_right};
 use crate::base::run::RunBuffer;
 use crate::io::file_set::{FileError, FileSet, Stretched};
 use crate::swarm::{DiskFailure, DiskFailureKind, DiskJob, DiskOutcome};
@@ -24,7 +24,7 @@ type Job = (Arc<Torrent>, DiskJob);
 struct Piece {
     torrent: Arc<Torrent>,
     index: u32,
-    hash: [u8; 20],
+    hash: PieceHash,
     runs: Vec<RunBuffer>,
 }
 
@@ -47,10 +47,17 @@ pub(super) fn run(jobs: &Queue<Job>, syncer: &Syncer) {
     }
 }
 
-/// Pieces like this one that a batch may be held back for: as many as do not tie up much memory.
+/// Pieces like this one that a batch may be held back for: as many as do not tie up much memory, and fill the kernel.
 fn worth_waiting_for((_, job): &Job) -> usize {
     match job {
-        DiskJob::Finish { runs, .. } => HELD_BACK / runs.iter().map(|run| run.bytes.len()).sum::<usize>().max(1),
+        DiskJob::Finish { hash, runs, .. } => {
+            let bytes = runs.iter().map(|run| run.bytes.len()).sum::<usize>().max(1);
+            let messages = match hash {
+                PieceHash::Sha1(_) => 1,
+                PieceHash::Merkle { .. } => bytes.div_ceil(BLOCK_LEN as usize),
+            };
+            (HELD_BACK / bytes).min(BATCH.div_ceil(messages))
+        }
         DiskJob::Spill { .. } | DiskJob::Load { .. } => 0,
     }
 }
@@ -77,9 +84,9 @@ fn finish(pieces: Vec<Piece>, syncer: &Syncer) {
 fn sort_out(pieces: Vec<Piece>) -> (Vec<Piece>, Vec<Piece>) {
     let slices: Vec<Vec<&[u8]>> =
         pieces.iter().map(|piece| piece.runs.iter().map(|run| &run.bytes[..]).collect()).collect();
-    let digests = sha1_batch(&slices.iter().map(Vec::as_slice).collect::<Vec<_>>());
-    let mut digests = digests.into_iter();
-    pieces.into_iter().partition(|piece| digests.next() == Some(piece.hash))
+    let judged: Vec<_> = pieces.iter().zip(&slices).map(|(piece, slices)| (piece.hash, &slices[..])).collect();
+    let mut right = are_right(&judged).into_iter();
+    pieces.into_iter().partition(|_| right.next() == Some(true))
 }
 
 fn write_neighbours(pieces: Vec<Piece>, syncer: &Syncer) {

@@ -5,6 +5,10 @@ use std::fs;
 use tempfile::TempDir;
 
 use super::*;
+use crate::base::layout::FileSpan;
+use crate::base::merkle::{self, Node};
+use crate::base::metainfo::Trees;
+use crate::base::piece_hash::{PieceHashes, merkle_roots, tree_height};
 
 /// A folder with a torrent's files in it.
 pub(crate) struct Fixture {
@@ -13,6 +17,7 @@ pub(crate) struct Fixture {
     pub layout: Arc<Layout>,
     pub paths: Vec<PathBuf>,
     pub content: Vec<u8>,
+    v2: bool,
 }
 
 impl Fixture {
@@ -20,7 +25,16 @@ impl Fixture {
     pub fn new(piece_length: u32, files: &[(&str, u64)]) -> Fixture {
         let is_pad = |name: &str| name.starts_with(".pad");
         let layout = Layout::v1(piece_length, files.iter().map(|&(name, length)| (length, is_pad(name))));
-        let mut content: Vec<u8> = (0..layout.total()).map(|at| (at * 7 + at / 251 + 1) as u8 | 1).collect();
+        Fixture::of(layout, files, false)
+    }
+
+    /// The same with every file at the start of a piece (BEP 52), and no padding.
+    pub fn v2(piece_length: u32, files: &[(&str, u64)]) -> Fixture {
+        Fixture::of(Layout::v2(piece_length, files.iter().map(|&(_, length)| (length, false))), files, true)
+    }
+
+    fn of(layout: Layout, files: &[(&str, u64)], v2: bool) -> Fixture {
+        let mut content: Vec<u8> = (0..layout.end()).map(|at| (at * 7 + at / 251 + 1) as u8 | 1).collect();
         for span in layout.files().iter().filter(|span| span.pad) {
             content[span.offset as usize..][..span.length as usize].fill(0);
         }
@@ -30,6 +44,7 @@ impl Fixture {
             layout: Arc::new(layout),
             paths: files.iter().map(|&(name, _)| name.into()).collect(),
             content,
+            v2,
         }
     }
 
@@ -63,8 +78,30 @@ impl Fixture {
         &self.content[self.layout.piece_offset(piece) as usize..][..self.layout.piece_len(piece) as usize]
     }
 
-    pub fn hashes(&self) -> Vec<[u8; 20]> {
-        (0..self.layout.pieces()).map(|piece| crate::base::hash::sha1(self.piece(piece))).collect()
+    pub fn hashes(&self) -> PieceHashes {
+        match self.v2 {
+            false => (0..self.layout.pieces()).map(|piece| crate::base::hash::sha1(self.piece(piece))).collect(),
+            true => PieceHashes::V2 { layout: self.layout.clone(), trees: self.trees() },
+        }
+    }
+
+    fn trees(&self) -> Trees {
+        let layout = &self.layout;
+        let root = |piece| merkle_roots(&[(&[self.piece(piece)], tree_height(layout, piece))])[0];
+        let layers: Vec<Vec<Node>> =
+            (0..self.paths.len()).map(|file| layout.pieces_of(file).map(root).collect()).collect();
+        let of_file = |(layer, span): (&Vec<Node>, &FileSpan)| match layer.len() {
+            0 => None,
+            1 => Some((layer[0], span.length)),
+            _ => {
+                let base = merkle::piece_layer(layout.piece_length());
+                Some((merkle::root(layer, base, merkle::file_height(span.length) - base), span.length))
+            }
+        };
+        let roots: Vec<_> = layers.iter().zip(layout.files()).map(of_file).collect();
+        let trees = Trees::new(layout.piece_length(), roots.clone()).unwrap();
+        let layers = roots.into_iter().zip(layers).filter_map(|(root, layer)| Some((root?.0, layer)));
+        trees.with_layers(layers).unwrap()
     }
 
     pub fn file(&self, index: usize) -> &[u8] {
@@ -451,6 +488,25 @@ fn space_counts_what_is_still_to_come() {
     let files = FileSet::open(fx.setup()).unwrap();
     if cfg!(unix) {
         assert_eq!(files.needed_space(), 1 << 20, "what has blocks already is not counted");
+    }
+}
+
+#[test]
+fn behind_a_v2_file_there_are_zeros_up_to_the_next_piece() {
+    let fx = Fixture::v2(100, &[("t/a", 130), ("t/b", 7)]);
+    let files = fx.open(&[0, 1]);
+    fx.put(&files, &[0, 1, 2]).unwrap();
+    for piece in 0..3 {
+        let mut bytes = vec![0xee; 90];
+        files.read(piece, 10 * u32::from(piece < 2), &mut bytes).unwrap();
+        let mut expected = fx.piece(piece)[10 * usize::from(piece < 2)..].to_vec();
+        expected.resize(90, 0);
+        assert_eq!(bytes, expected, "{piece}");
+        assert_eq!(
+            files.locate(piece, 0, 90).is_some(),
+            piece == 0,
+            "bytes that are not in the file can't be sent from it"
+        );
     }
 }
 

@@ -105,6 +105,11 @@ impl FileSet {
     /// # Errors
     /// [`FileError::Missing`] and [`FileError::Short`] if the bytes are not there, or what the file system says.
     pub fn read(&self, piece: u32, begin: u32, buffer: &mut [u8]) -> Result<(), FileError> {
+        // Behind the end of a v2 file there is nothing to read.
+        let bytes = self.layout.piece_len(piece).saturating_sub(begin) as usize;
+        if bytes < buffer.len() {
+            buffer[bytes..].fill(0);
+        }
         for stretch in self.layout.stretches(piece, begin, buffer.len() as u32) {
             let into = &mut buffer[stretch.at as usize..][..stretch.len as usize];
             let file = {

@@ -19,6 +19,7 @@ fn full_record() -> ResumeRecord {
     ResumeRecord {
         id: id(),
         info: info(),
+        layers: b"d1:xi1ee".to_vec(),
         trackers: vec![vec!["http://a/".into(), "udp://b:1".into()], vec!["http://c/ä".into()]],
         web_seeds: vec!["http://w/".into()],
         peers: vec!["1.2.3.4:5".parse().unwrap(), "[2001:db8::1]:6881".parse().unwrap()],
@@ -98,6 +99,33 @@ fn a_record_under_another_torrents_name_or_with_another_info_is_damaged() {
     assert!(matches!(ResumeRecord::load(state.path(), &other), Err(ResumeError::Damaged { .. })));
     ResumeRecord { info: b"d4:name1:ye".to_vec(), ..full_record() }.save(state.path()).unwrap();
     assert!(matches!(ResumeRecord::load(state.path(), &id()), Err(ResumeError::Damaged { .. })));
+}
+
+#[test]
+fn a_hybrids_record_is_found_by_either_hash_and_by_no_other() {
+    let state = tempfile::tempdir().unwrap();
+    full_record().save(state.path()).unwrap();
+    let (v1, v2) = (id().v1().unwrap(), id().v2().unwrap());
+    for known in [TorrentId::from_v1(v1), TorrentId::from_v2(v2)] {
+        assert_eq!(ResumeRecord::load(state.path(), &known).unwrap(), Some(full_record()), "{known}");
+    }
+    assert_eq!(ResumeRecord::load(state.path(), &TorrentId::from_v2(InfoHashV2([9; 32]))).unwrap(), None);
+    // One that an earlier run wrote from a link with the v1 hash alone.
+    let old = ResumeRecord { id: TorrentId::from_v1(v1), ..full_record() };
+    old.save(state.path()).unwrap();
+    assert_eq!(ResumeRecord::load(state.path(), &id()).unwrap(), Some(old));
+}
+
+#[test]
+fn a_v2_torrent_has_files_of_its_own() {
+    let state = tempfile::tempdir().unwrap();
+    let id = TorrentId::from_v2(InfoHashV2(sha256(&info())));
+    let record = ResumeRecord { id, ..full_record() };
+    record.save(state.path()).unwrap();
+    assert_eq!(record_path(state.path(), &id).file_name().unwrap().len(), 64 + ".resume".len());
+    assert_eq!(ResumeRecord::load(state.path(), &id).unwrap(), Some(record));
+    ResumeRecord::remove(state.path(), &id).unwrap();
+    assert_eq!(ResumeRecord::load(state.path(), &id).unwrap(), None);
 }
 
 #[test]

@@ -23,6 +23,8 @@ pub struct TorrentFacts {
 pub struct SessionConfig {
     /// The hash that the handshakes carried.
     pub info_hash: InfoHashV1,
+    /// That is the v2 one: the messages of BEP 52 may be sent.
+    pub v2: bool,
     /// What we said in our handshake.
     pub ours: Reserved,
     /// What the peer said in its handshake.

@@ -12,7 +12,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(100);
 const IDLE: Duration = Duration::from_secs(180);
 /// The peer has taken none of what waits to be written.
 const DRAIN: Duration = Duration::from_secs(60);
-/// No answer to a metadata request.
+/// No answer to a request for metadata or hashes.
 const METADATA: Duration = Duration::from_secs(15);
 /// A choked peer's rejects, or a request that others have overtaken.
 const ANSWER: Duration = Duration::from_secs(20);
@@ -104,6 +104,7 @@ impl Session {
             d.owed.map(|since| since + ANSWER),
             self.leases.overtaken().map(|since| since + ANSWER),
             self.metadata.asked_at.map(|since| since + METADATA),
+            self.hashes.asked_at.map(|since| since + METADATA),
             d.tally_due.then_some(d.tallied + TALLY),
             d.closing.map(|since| since + LINGER),
             d.rejected.map(|since| since + PAUSE),
@@ -145,6 +146,9 @@ impl Session {
         }
         if over(self.metadata.asked_at, METADATA) {
             self.metadata_overdue();
+        }
+        if over(self.hashes.asked_at, METADATA) {
+            self.hashes_overdue();
         }
         if self.deadlines.tally_due && now >= self.deadlines.tallied + TALLY {
             self.report_tally();

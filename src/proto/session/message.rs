@@ -10,6 +10,7 @@ use crate::base::have_log::HaveLog;
 use crate::base::layout::Layout;
 use crate::base::run::{RunBuffer, RunId};
 use crate::proto::ext::{ExtHandshake, HolepunchMessage, PexMessage};
+use crate::proto::wire::HashRange;
 
 /// From a session to its torrent.
 #[derive(Debug)]
@@ -42,6 +43,13 @@ pub enum PeerEvent {
     MetadataRejected {
         index: u32,
     },
+    /// The peer asks for hashes of a file's tree (BEP 52). Each gets one [`PeerCommand::SendHashes`] or
+    /// [`PeerCommand::RejectHashes`]; what can't be asked for never comes up.
+    HashRequest(HashRange),
+    /// Hashes that we asked for, unchecked, as many as the range's answer has: the range's own, then the uncles.
+    Hashes(HashRange, Vec<[u8; 32]>),
+    /// Hashes that we asked for don't come from this peer: refused, or nothing came for too long.
+    HashReject(HashRange),
     /// A leased run is over: every wanted block is there.
     Filled(RunBuffer),
     /// A leased run comes back unfinished (recalled, choked, rejected, closed); `have` says what is there.
@@ -108,6 +116,13 @@ pub enum PeerCommand {
     Interest(bool),
     /// Ask for these pieces of the info dictionary (BEP 9).
     RequestMetadata(Vec<u32>),
+    /// Ask for these hashes (BEP 52), each of which is sound. Who speaks only v1 with us is not asked:
+    /// [`PeerEvent::HashReject`] comes at once.
+    RequestHashes(Vec<HashRange>),
+    /// The answer to [`PeerEvent::HashRequest`].
+    SendHashes(HashRange, Vec<[u8; 32]>),
+    /// The peer does not get the hashes that it asked for.
+    RejectHashes(HashRange),
     /// Tell the peer of others (BEP 11).
     Pex(PexMessage),
     /// Ask for, or arrange, a meeting with a third peer (BEP 55).

@@ -20,14 +20,15 @@
 //! ```
 //!
 //! A file a concern: `receive` finds the place of bytes, `leases` knows which blocks are out, `pipeline` how many may be,
-//! `upload` what the peer asked for, `quota` what limits leave of both, `haves` who has what, `metadata` BEP 9, `exchange` words about other
-//! peers, `deadlines` what takes too long;
+//! `upload` what the peer asked for, `quota` what limits leave of both, `haves` who has what, `metadata` BEP 9, `hashes` BEP 52, `exchange` words about
+//! other peers, `deadlines` what takes too long;
 //! `on_message` and `on_command` route, `transmit` composes what is written.
 
 mod allowed_fast;
 mod config;
 mod deadlines;
 mod exchange;
+mod hashes;
 mod haves;
 mod leases;
 pub mod message;
@@ -54,6 +55,7 @@ pub use transmit::Outgoing;
 
 use self::deadlines::Deadlines;
 use self::exchange::Exchange;
+use self::hashes::HashExchange;
 use self::haves::Haves;
 use self::leases::Leases;
 use self::metadata::MetadataExchange;
@@ -85,6 +87,7 @@ pub struct Session {
     quotas: Quotas,
     haves: Haves,
     metadata: MetadataExchange,
+    hashes: HashExchange,
     exchange: Exchange,
     deadlines: Deadlines,
     /// The peer's extension handshakes, merged.
@@ -118,6 +121,7 @@ impl Session {
             quotas: Quotas::default(),
             haves: Haves::default(),
             metadata: MetadataExchange::default(),
+            hashes: HashExchange::default(),
             exchange: Exchange::default(),
             deadlines: Deadlines::new(now),
             theirs: None,
@@ -147,6 +151,7 @@ impl Session {
         self.now = self.now.max(now);
         self.return_where(|_| true);
         self.uploads.clear();
+        self.hashes.clear();
         self.quotas.down.want(0);
         self.quotas.up.want(0);
         self.report_tally();

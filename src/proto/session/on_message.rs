@@ -65,6 +65,9 @@ impl Session {
             Message::Reject(request) => self.on_reject(request),
             Message::AllowedFast(piece) => self.on_allowed_fast(piece),
             Message::Extended { id, payload } => self.on_extended(id, payload),
+            Message::HashRequest(range) => self.on_hash_request(range),
+            Message::Hashes { range, hashes } => self.on_hashes(range, hashes),
+            Message::HashReject(range) => self.on_hash_reject(range),
         }
     }
 

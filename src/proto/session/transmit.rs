@@ -200,6 +200,7 @@ impl Session {
         if self.transmit.waiting.len() < ENOUGH {
             self.announce_new();
             self.serve_metadata();
+            self.serve_hashes();
             self.compose_requests();
         }
     }

@@ -41,7 +41,7 @@ impl UploadQueue {
 
     /// Takes up a request for a piece of `layout` that we have (`available`) or not, while we choke the peer or not.
     pub fn take(&mut self, request: BlockRequest, layout: &Layout, available: bool, choked: bool) -> Verdict {
-        if request.len > MAX_REQUEST || !layout.contains(request.piece, request.begin, request.len) {
+        if request.len > MAX_REQUEST || !layout.may_be_asked(request.piece, request.begin, request.len) {
             return Verdict::Absurd;
         }
         if !available || self.queue.len() >= self.reqq || self.queue.contains(&request) {
@@ -51,7 +51,8 @@ impl UploadQueue {
             let Some((_, left)) = self.gifts.iter_mut().find(|(piece, _)| *piece == request.piece) else {
                 return Verdict::Refused;
             };
-            let Some(rest) = left.checked_sub(request.len) else { return Verdict::Refused };
+            let bytes = request.len.min(layout.piece_len(request.piece) - request.begin);
+            let Some(rest) = left.checked_sub(bytes) else { return Verdict::Refused };
             *left = rest;
         }
         self.queue.push_back(request);
@@ -121,6 +122,18 @@ mod tests {
         assert_eq!(take(0, 0, 0), Verdict::Absurd);
         assert_eq!(take(0, u32::MAX, u32::MAX), Verdict::Absurd);
         assert_eq!(take(0, 0, 65_536), Verdict::Queued);
+    }
+
+    #[test]
+    fn the_last_block_of_a_v2_file_may_be_asked_for_whole() {
+        let (mut queue, layout) = (UploadQueue::new(9), Layout::v2(32_768, [(40_000, false), (1_000, false)]));
+        let mut take = |piece, begin, choked| queue.take(block(piece, begin), &layout, true, choked);
+        assert_eq!([take(1, 0, false), take(2, 0, false)], [Verdict::Queued, Verdict::Queued]);
+        assert_eq!(take(2, 16_384, false), Verdict::Absurd, "there is nothing but padding");
+        queue.give(&[2], &layout);
+        queue.clear();
+        assert_eq!(queue.take(block(2, 0), &layout, true, true), Verdict::Queued);
+        assert_eq!(queue.take(BlockRequest { len: 1, ..block(2, 0) }, &layout, true, true), Verdict::Refused);
     }
 
     #[test]

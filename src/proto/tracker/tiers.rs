@@ -301,6 +301,15 @@ impl Tiers {
         self.on_timeout(now);
     }
 
+    /// The torrent has got another swarm: whoever knows us, or is about to, is told `started` of that one.
+    pub fn join(&mut self) {
+        for key in self.keys() {
+            if !self.stopped && (self.at(key).told == Told::Started || self.is_starting(key)) {
+                self.say(key, AnnounceEvent::Started, false);
+            }
+        }
+    }
+
     /// The end: nothing is asked any more, and whoever was told `started` is told `completed`, if that is still to be
     /// said, and `stopped`. The asks that are `awaited` go to trackers that have answered.
     pub fn stop(&mut self) {

@@ -3,8 +3,9 @@
 //! [`Message`] borrows its bytes. Decoding checks lengths and nothing that needs to know the torrent.
 
 use super::WireError;
+use super::hashes::{HASH_RANGE_LEN, HashRange, MAX_HASHES_FRAME};
 
-/// Message ids (BEP 3, BEP 5, BEP 6, BEP 10).
+/// Message ids (BEP 3, BEP 5, BEP 6, BEP 10, BEP 52).
 pub mod id {
     pub const CHOKE: u8 = 0;
     pub const UNCHOKE: u8 = 1;
@@ -22,10 +23,13 @@ pub mod id {
     pub const REJECT: u8 = 16;
     pub const ALLOWED_FAST: u8 = 17;
     pub const EXTENDED: u8 = 20;
+    pub const HASH_REQUEST: u8 = 21;
+    pub const HASHES: u8 = 22;
+    pub const HASH_REJECT: u8 = 23;
 
     /// False for an id that is passed over.
     pub fn is_known(id: u8) -> bool {
-        matches!(id, CHOKE..=PORT | SUGGEST..=ALLOWED_FAST | EXTENDED)
+        matches!(id, CHOKE..=PORT | SUGGEST..=ALLOWED_FAST | EXTENDED..=HASH_REJECT)
     }
 }
 
@@ -85,6 +89,15 @@ pub enum Message<'a> {
         id: u8,
         payload: &'a [u8],
     },
+    /// BEP 52, "hash request".
+    HashRequest(HashRange),
+    /// BEP 52, "hashes": those of the range, then the uncles that prove them.
+    Hashes {
+        range: HashRange,
+        hashes: &'a [[u8; 32]],
+    },
+    /// BEP 52, "hash reject".
+    HashReject(HashRange),
     /// A message that we don't know; it is passed over.
     Unknown(u8),
 }
@@ -98,6 +111,8 @@ pub fn max_frame(id: u8) -> u32 {
         id::PORT => 3,
         id::PIECE => 9 + MAX_REQUEST,
         id::EXTENDED => MAX_EXTENDED,
+        id::HASH_REQUEST | id::HASH_REJECT => 1 + HASH_RANGE_LEN as u32,
+        id::HASHES => MAX_HASHES_FRAME,
         _ => MAX_FRAME,
     }
 }
@@ -142,6 +157,13 @@ impl<'a> Message<'a> {
                 let (&id, payload) = payload.split_first().ok_or(wrong_length)?;
                 Message::Extended { id, payload }
             }
+            id::HASH_REQUEST => Message::HashRequest(HashRange::decode(payload)?),
+            id::HASHES => {
+                let (range, hashes) = payload.split_at_checked(HASH_RANGE_LEN).ok_or(wrong_length)?;
+                let (hashes, []) = hashes.as_chunks() else { return Err(wrong_length) };
+                Message::Hashes { range: HashRange::decode(range)?, hashes }
+            }
+            id::HASH_REJECT => Message::HashReject(HashRange::decode(payload)?),
             other => Message::Unknown(other),
         })
     }
@@ -189,6 +211,9 @@ impl<'a> Message<'a> {
             Message::Reject(request) => request.frame(out, id::REJECT),
             Message::AllowedFast(piece) => frame(out, id::ALLOWED_FAST, &[&piece.to_be_bytes()]),
             Message::Extended { id, payload } => frame(out, id::EXTENDED, &[&[id], payload]),
+            Message::HashRequest(range) => frame(out, id::HASH_REQUEST, &[&range.encode()]),
+            Message::Hashes { range, hashes } => frame(out, id::HASHES, &[&range.encode(), hashes.as_flattened()]),
+            Message::HashReject(range) => frame(out, id::HASH_REJECT, &[&range.encode()]),
             Message::Unknown(id) => frame(out, id, &[]),
         }
     }
@@ -258,6 +283,29 @@ mod tests {
             (Message::Extended { id: 3, payload: b"de" }, &[0, 0, 0, 4,  20,  3,  b'd', b'e']),
             (Message::Unknown(99), &[0, 0, 0, 1,  99]),
         ];
+        check(table);
+    }
+
+    #[test]
+    fn the_messages_of_bep_52_read_back_from_their_bytes() {
+        let range = HashRange { root: [0xab; 32], base: 6, index: 512, length: 512, proof: 10 };
+        let body = [
+            &[0xab; 32][..],            // pieces root
+            &[0, 0, 0, 6, 0, 0, 2, 0],  // base layer, index
+            &[0, 0, 2, 0, 0, 0, 0, 10], // length, proof layers
+        ]
+        .concat();
+        let framed = |front: &[u8], hashes: &[u8]| [front, &body, hashes].concat();
+        let hashes = [[1; 32], [2; 32]];
+        check(&[
+            (Message::HashRequest(range), &framed(&[0, 0, 0, 49, 21], &[])),
+            (Message::Hashes { range, hashes: &hashes }, &framed(&[0, 0, 0, 49 + 64, 22], hashes.as_flattened())),
+            (Message::Hashes { range, hashes: &[] }, &framed(&[0, 0, 0, 49, 22], &[])),
+            (Message::HashReject(range), &framed(&[0, 0, 0, 49, 23], &[])),
+        ]);
+    }
+
+    fn check(table: &[(Message, &[u8])]) {
         for (message, bytes) in table {
             let mut out = Vec::new();
             message.encode(&mut out);
@@ -271,7 +319,7 @@ mod tests {
 
     #[test]
     fn a_length_that_the_id_cannot_have_is_refused_before_its_bytes_are_there() {
-        for id in [0, 1, 2, 3, 4, 6, 7, 8, 9, 13, 14, 15, 16, 17, 20] {
+        for id in [0, 1, 2, 3, 4, 6, 7, 8, 9, 13, 14, 15, 16, 17, 20, 21, 22, 23] {
             let mut bytes = (max_frame(id) + 1).to_be_bytes().to_vec();
             bytes.push(id);
             assert!(Message::take(&bytes).is_err(), "id {id}");
@@ -281,7 +329,8 @@ mod tests {
 
     #[test]
     fn short_messages_are_refused() {
-        for (id, len) in [(4, 3), (6, 11), (7, 7), (8, 0), (9, 1), (13, 3), (16, 12 - 1), (17, 0), (20, 0)] {
+        let short = [(4, 3), (6, 11), (7, 7), (8, 0), (9, 1), (13, 3), (16, 12 - 1), (17, 0), (20, 0)];
+        for (id, len) in short.into_iter().chain([(21, 47), (22, 47), (22, 48 + 31), (23, 47)]) {
             assert!(Message::decode(id, &vec![0; len]).is_err(), "id {id} with {len} bytes");
         }
     }

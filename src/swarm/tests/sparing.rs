@@ -16,11 +16,12 @@ fn seed(pieces: u32, super_seed: bool) -> World {
     let mut world = World::with(1, 16_384, total, 1 << 20, |config| config.super_seed = super_seed);
     let log = HaveLog::new(pieces);
     (0..pieces).for_each(|piece| log.push(piece));
-    let hashes = vec![[0; 20]; pieces as usize].into();
+    let hashes = vec![[0; 20]; pieces as usize].into_iter().collect();
     world.command(Command::Start(Start {
         layout: world.layout.clone(),
         info: world.info.clone().into(),
         hashes,
+        trees: None,
         have: Bitfield::full(pieces),
         log,
         want: Bitfield::full(pieces),

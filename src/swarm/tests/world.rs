@@ -9,7 +9,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::base::bitfield::Bitfield;
-use crate::base::hash::{sha1, sha1_batch};
+use crate::base::hash::sha1;
 use crate::base::have_log::HaveLog;
 use crate::base::id::{InfoHashV1, PeerId, TorrentId};
 use crate::base::layout::{BLOCK_LEN, Layout};
@@ -132,6 +132,7 @@ impl World {
             layout: self.layout.clone(),
             info: self.info.clone().into(),
             hashes,
+            trees: None,
             have: Bitfield::new(count),
             log: HaveLog::new(count),
             want: Bitfield::full(count),
@@ -284,7 +285,7 @@ impl World {
                 }
                 assert_eq!(next, self.layout.blocks(piece));
                 let slices: Vec<&[u8]> = runs.iter().map(|run| &*run.bytes).collect();
-                if sha1_batch(&[&slices])[0] == hash {
+                if hash.is_of(&slices) {
                     let range = self.range(piece);
                     self.disk[range].copy_from_slice(&slices.concat());
                     assert!(self.verified.insert(piece), "piece {piece} is verified once");
@@ -383,6 +384,7 @@ impl World {
                 Action::AbortDial { peer } => self.aborted.push(peer),
                 Action::Disk(job) => self.jobs.push_back(job),
                 Action::MetadataComplete { info } => self.metadata = Some(info),
+                Action::LayersComplete { .. } => unreachable!("nothing here asks for layers"),
                 Action::Complete => self.completes += 1,
                 Action::WantPeers => self.want_peers += 1,
                 Action::Banned { addr } => self.banned.push(addr),
@@ -418,6 +420,7 @@ impl World {
             PeerCommand::Choke(choke) => peer.unchoked = !choke,
             PeerCommand::Interest(interest) => peer.interest = interest,
             PeerCommand::RequestMetadata(pieces) => peer.metadata_asked.extend(pieces),
+            PeerCommand::RequestHashes(_) | PeerCommand::SendHashes(..) | PeerCommand::RejectHashes(_) => {}
             PeerCommand::HavesGrew => peer.haves_grew += 1,
             PeerCommand::UploadOnly(only) => peer.upload_only = Some(only),
             PeerCommand::Pex(message) => peer.told.push(message),

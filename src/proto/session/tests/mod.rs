@@ -1,6 +1,7 @@
 //! Behaviours of the session, one theme a file.
 
 mod deadlines;
+mod hashes;
 mod haves;
 mod leasing;
 mod metadata;
@@ -33,6 +34,7 @@ pub struct Scripted {
 pub fn config() -> SessionConfig {
     SessionConfig {
         info_hash: InfoHashV1([7; 20]),
+        v2: false,
         ours: Reserved::OURS,
         theirs: Reserved::OURS,
         addr: "10.1.2.3:6881".parse().unwrap(),

@@ -118,7 +118,7 @@ proptest! {
     /// Leases always come back, whatever a peer sends.
     #[test]
     fn noise_breaks_nothing(
-        frames in prop::collection::vec((0u8..22, prop::collection::vec(any::<u8>(), 0..40), any::<bool>()), 0..60),
+        frames in prop::collection::vec((0u8..25, prop::collection::vec(any::<u8>(), 0..40), any::<bool>()), 0..60),
         fast in any::<bool>(),
         slice in 1usize..50,
     ) {

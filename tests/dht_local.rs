@@ -87,6 +87,29 @@ async fn over_ipv6() {
     from_magnet_to_files_by_dht_alone(Ipv6Addr::LOCALHOST.into()).await;
 }
 
+/// A download keeps the DHT's table for the next run; what is passed on to standard output leaves nothing at all.
+#[tokio::test]
+async fn only_what_is_kept_leaves_a_table() {
+    let (shared, here, made) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), made());
+    made.place(shared.path());
+    let net = DhtNet::start(Ipv4Addr::LOCALHOST.into(), 8).await;
+    let mut seeder = engine(net.bootstrap()).await;
+    seeder.add(item(&made, Goal::Seed { ratio: None, time: None, super_seed: false }, shared.path()));
+    net.wait_for_peers(TorrentId::from_v1(InfoHashV1(made.info_hash))).await;
+    let state = here.path().join("state");
+    for (passed_on, to) in [(true, ["-o", "-"]), (false, ["-d", "out"])] {
+        let mut get = Command::new(env!("CARGO_BIN_EXE_rtorrent-cli"));
+        get.args(["get", "--no-lsd", "--no-pex", "--dht-bootstrap", &net.bootstrap(), "-s", "b.bin", "--state-dir"]);
+        get.arg(&state).args(to).arg(format!("magnet:?xt=urn:btih:{}", made.hash()));
+        get.env_clear().env("RTORRENT_CLI_MAX_TIME", "60").env("HOME", here.path()).current_dir(here.path());
+        get.stdin(Stdio::null());
+        let output = tokio::task::spawn_blocking(move || get.output().unwrap()).await.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let left = std::fs::read_dir(here.path()).unwrap().count();
+        assert_eq!((left == 0, state.join("dht.nodes").exists()), (passed_on, !passed_on), "{to:?}");
+    }
+}
+
 /// The first thing that an engine with this goal asks a node; and whether it has been reached by then, and after a call.
 async fn first_query(goal: Goal) -> (Message, bool, bool) {
     let (dir, made) = (tempfile::tempdir().unwrap(), made());

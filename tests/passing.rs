@@ -10,6 +10,7 @@ mod tracker_server;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use local_seeder::LocalSeeder;
 use make_torrent::{Made, noise};
@@ -51,11 +52,28 @@ impl Scene {
         self.command(arguments).output().unwrap()
     }
 
+    /// Waits until the seeder knows that it has sent `least` bytes; how many it has.
+    fn sent(&self, least: u64) -> u64 {
+        let patience = Instant::now() + Duration::from_secs(60);
+        while self.seeder.uploaded() < least {
+            assert!(Instant::now() < patience, "{} of {least} bytes were sent", self.seeder.uploaded());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.seeder.uploaded()
+    }
+
     fn shared(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.dir.path().join("shared").join(name)).unwrap()
     }
 
-    /// Every file in the folder in which the program works and has its home.
+    /// Every file in the folder in which the program works and has its home, and what is in it.
+    fn contents(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let mut files = self.files();
+        files.sort();
+        files.into_iter().map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
+    }
+
+    /// The same without what is in it.
     fn files(&self) -> Vec<PathBuf> {
         fn below(folder: &Path, found: &mut Vec<PathBuf>) {
             for entry in std::fs::read_dir(folder).unwrap() {
@@ -109,6 +127,80 @@ fn an_empty_file_is_passed_on_too() {
     assert_eq!((output.status.code(), output.stdout.len()), (Some(0), 0), "{}", err(&output));
 }
 
+/// Nobody has the data, so that all of it can come from the disk alone.
+#[test]
+fn what_an_earlier_download_left_is_read_and_nothing_is_written() {
+    let made = Made::file("film.mkv", noise(3_000_000, 11), 65_536, &[]);
+    let scene = Scene::of(&made);
+    let output = scene.run(&["-d", "kept", "it.torrent"]);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    std::fs::write(scene.dir.path().join("here/lonely.torrent"), &made.bytes).unwrap();
+    let (before, sent) = (scene.contents(), scene.sent(3_000_000));
+    for how in [&["--check", "quick"][..], &["--check", "full"], &["--state-dir", "none"]] {
+        let output = scene.run(&[&["-o", "-", "-d", "kept", "lonely.torrent"], how].concat());
+        assert_eq!(output.status.code(), Some(0), "{how:?}: {}", err(&output));
+        assert!(output.stdout == scene.shared("film.mkv"), "{how:?}");
+    }
+    assert!(scene.contents() == before, "nothing is written");
+    // Not believed, it is fetched.
+    let output = scene.run(&["-o", "-", "-d", "kept", "--check", "none", "it.torrent"]);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    assert!(output.stdout == scene.shared("film.mkv"));
+    scene.sent(sent + 3_000_000);
+}
+
+#[test]
+fn what_is_missing_or_wrong_on_disk_is_fetched_and_left_as_it_is() {
+    let scene = Scene::of(&Made::file("film.mkv", noise(6_000_000, 12), 65_536, &[]));
+    let mut film = scene.shared("film.mkv");
+    film[2_000_000..4_000_000].fill(0);
+    for (name, round) in [("film.mkv.part", 1), ("film.mkv", 2)] {
+        let path = scene.dir.path().join("here").join(name);
+        std::fs::write(&path, &film).unwrap();
+        let before = scene.contents();
+        let output = scene.run(&["-o", "-", "it.torrent"]);
+        assert_eq!(output.status.code(), Some(0), "{name}: {}", err(&output));
+        assert!(output.stdout == scene.shared("film.mkv"), "{name}");
+        assert!(scene.contents() == before, "{name}: nothing is written");
+        let sent = scene.sent(2_000_000 * round);
+        assert!(sent < 3_500_000 * round, "{name}: {sent}");
+        std::fs::remove_file(&path).unwrap();
+    }
+}
+
+/// A file that shares its first and last piece with others, which are not there.
+#[test]
+fn of_a_file_within_a_folder_the_pieces_of_its_own_are_read() {
+    let scene = Scene::tree();
+    let path = scene.dir.path().join("here/tree/sub/b.bin");
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, scene.shared("tree/sub/b.bin")).unwrap();
+    let output = scene.run(&["-o", "-", "-s", "b.bin", "it.torrent"]);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    assert!(output.stdout == scene.shared("tree/sub/b.bin"));
+    let sent = scene.sent(32_768 + 5_000);
+    assert!(sent < 150_000, "{sent}");
+}
+
+/// The reader takes all of what is on disk long after the last piece has come from a peer.
+#[test]
+fn the_end_waits_for_what_is_on_disk() {
+    let scene = Scene::of(&Made::file("film.mkv", noise(6_000_000, 13), 65_536, &[]));
+    let mut film = scene.shared("film.mkv");
+    film[..65_536].fill(0);
+    std::fs::write(scene.dir.path().join("here/film.mkv"), &film).unwrap();
+    let mut child = scene.command(&["-q", "-o", "-", "it.torrent"]).spawn().unwrap();
+    let (mut seen, mut chunk) = (Vec::new(), vec![0; 10_000]);
+    loop {
+        match child.stdout.as_mut().unwrap().read(&mut chunk).unwrap() {
+            0 => break,
+            n => seen.extend_from_slice(&chunk[..n]),
+        }
+    }
+    assert!(seen == scene.shared("film.mkv"), "{} bytes", seen.len());
+    assert_eq!(end(child), (Some(0), String::new()));
+}
+
 #[test]
 fn a_reader_who_is_slow_holds_the_download() {
     const MEMORY: u64 = 4 << 20;
@@ -141,6 +233,29 @@ fn a_reader_who_goes_away_ends_it_quietly() {
     assert!(first == scene.shared("film.mkv")[..1_000]);
     assert_eq!(end(child), (Some(141), String::new()));
     assert!(scene.seeder.uploaded() < 24_000_000 * 2);
+}
+
+/// Nobody has the metadata either.
+#[cfg(unix)]
+#[test]
+fn a_reader_who_goes_away_before_anything_is_known_is_noticed() {
+    let scene = Scene::tree();
+    let magnet = "magnet:?xt=urn:btih:0123456789abcdef0123456789abcdef01234567";
+    let child = scene.command(&["-q", "-o", "-", magnet]).spawn().unwrap();
+    assert_eq!(end(child), (Some(141), String::new()));
+}
+
+/// All of it is on disk: the reader's end is noticed by the write.
+#[cfg(unix)]
+#[test]
+fn a_reader_who_goes_away_from_what_is_on_disk_ends_it_quietly() {
+    let made = Made::file("film.mkv", noise(3_000_000, 14), 65_536, &[]);
+    let scene = Scene::of(&made);
+    std::fs::write(scene.dir.path().join("here/lonely.torrent"), &made.bytes).unwrap();
+    std::fs::write(scene.dir.path().join("here/film.mkv"), scene.shared("film.mkv")).unwrap();
+    let mut child = scene.command(&["-q", "-o", "-", "lonely.torrent"]).spawn().unwrap();
+    child.stdout.as_mut().unwrap().read_exact(&mut [0; 1_000]).unwrap();
+    assert_eq!(end(child), (Some(141), String::new()));
 }
 
 /// Nobody has the data, so that nothing is ever written: the reader's end is noticed all the same.
@@ -188,8 +303,8 @@ fn what_can_not_be_passed_on_is_said_in_one_line() {
         "error: -o - and --json both want standard output; leave one of them out"
     );
     assert_eq!(
-        said(&["-o", "-", "-d", "x", "-s", "1", "it.torrent"]),
-        "error: -o - and --dir do not go together: nothing is written to disk"
+        said(&["-o", "-", "--overwrite", "-s", "1", "it.torrent"]),
+        "error: -o - and --overwrite do not go together: nothing is written to disk"
     );
     assert!(said(&["-o", "-", "--seed-ratio", "1", "it.torrent"]).contains("nothing is kept"));
     assert!(said(&["-o", "-", "it.torrent", "it.torrent"]).contains("there are several sources"));

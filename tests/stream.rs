@@ -179,6 +179,33 @@ fn a_film_is_served_from_any_place_before_it_is_there_and_lies_on_disk_afterward
     }
 }
 
+/// Nobody has the data: what is served is what lay on disk.
+#[test]
+fn what_is_on_disk_already_is_played() {
+    let scene = Scene::film();
+    let film = scene.shared("a film #1.mkv");
+    std::fs::create_dir(scene.path("out")).unwrap();
+    std::fs::write(scene.path("out/a film #1.mkv.part"), &film[..3_000_000]).unwrap();
+    let server = scene.start(&["lonely.torrent"]);
+    assert!(server.range(1_000_000, 1_999_999) == film[1_000_000..2_000_000]);
+}
+
+/// Nobody has the metadata either, so that no URL is ever said.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_it_before_anything_is_known() {
+    let scene = Scene::film();
+    let mut child = scene.command(&["magnet:?xt=urn:btih:0123456789abcdef0123456789abcdef01234567"]).spawn().unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    // With its first word it is under way; signals are heard by then.
+    told.read_line(&mut line).unwrap();
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT).unwrap();
+    told.read_to_string(&mut line).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(130), 0), "{line}");
+}
+
 #[test]
 fn heads_conditions_and_refusals() {
     let scene = Scene::film();

@@ -63,6 +63,7 @@ fn work(
         let mut signals = Signals::listen()?;
         let mut engine = settings::engine(&args.network, &args.state, display)?;
         engine.limits = args.rates.settings();
+        engine.keeps_state = !passes;
         let state_dir = engine.state_dir.clone();
         let options = Options {
             jobs: args.batch.jobs as usize,

@@ -1,7 +1,8 @@
 //! `get -o -`: one file, passed on to standard output in order.
 //!
-//! Nothing is written to disk, so that flags which say what is to be done there have no meaning; they are refused where
-//! they were typed. What a configuration says of other downloads does no harm.
+//! Nothing is written to disk, so that flags which say what is to be written there have no meaning; they are refused
+//! where they were typed. What a configuration says of other downloads does no harm. What an earlier download left in the
+//! folder is read instead of fetched.
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
@@ -13,8 +14,6 @@ use crate::engine::{Goal, Item, Sink};
 
 /// Flags that have no meaning then, by id and as they are typed, with the reason.
 const SENSELESS: &[(&str, &str, &str)] = &[
-    ("dir", "--dir", NO_DISK),
-    ("check", "--check", NO_DISK),
     ("overwrite", "--overwrite", NO_DISK),
     ("no_part", "--no-part", NO_DISK),
     ("allocate", "--allocate", NO_DISK),

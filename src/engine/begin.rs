@@ -125,6 +125,7 @@ impl TorrentTask {
             left_at_start: 0,
             starving: true,
             wrote: false,
+            passed_on: false,
             path_end,
             failure: None,
         };
@@ -150,6 +151,11 @@ impl TorrentTask {
             ItemSource::Magnet(_) => None,
         };
         self.private = info.as_ref().is_some_and(|info| info.private);
+        if !self.keeps()
+            && let Err(error) = self.context.disk.watch_standard_output(self.out.disk.clone())
+        {
+            return self.fail(FailureKind::FileIo, format!("can't write to standard output: {error}"));
+        }
         self.prepare(info);
     }
 
@@ -306,8 +312,8 @@ impl TorrentTask {
                 self.out.blocks.send_replace(Some(disk.clone()));
                 disk
             }
-            Store::StandardOutput { file } => {
-                match self.context.disk.standard_output(&info.layout, *file, self.out.disk.clone()) {
+            Store::StandardOutput { file, there } => {
+                match self.context.disk.standard_output(&info.layout, *file, there.clone(), self.out.disk.clone()) {
                     Ok(disk) => disk,
                     Err(e) => return self.fail(FailureKind::FileIo, format!("can't write to standard output: {e}")),
                 }

@@ -22,6 +22,11 @@ impl TorrentTask {
                 trackers.completed();
             }
         }
+        if !self.keeps() && !self.passed_on {
+            // What lay on disk may still be on its way to the reader.
+            self.phase = Phase::Finishing;
+            return;
+        }
         if !self.wrote {
             return self.on_durable();
         }

@@ -65,6 +65,7 @@ impl Context {
                 // Nobody can call us behind a proxy.
                 read_only: read_only || self.settings.path.is_proxied(),
                 table_file: self.settings.state_dir.as_ref().map(|dir| dir.join(TABLE_FILE)),
+                keeps_table: self.settings.keeps_state,
                 ..DhtConfig::default()
             };
             let udp = self.udp.clone()?;

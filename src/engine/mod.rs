@@ -15,6 +15,7 @@ pub mod limits;
 mod links;
 mod on_disk;
 mod order;
+mod pass_on;
 pub mod plan;
 mod playback;
 mod prepare;

@@ -48,8 +48,16 @@ impl TorrentTask {
                     self.tell(Event::File { index, path: files.path(index) });
                 }
             }
-            DiskReport::ReaderGone => {
+            // Once there is something to write, whoever writes it knows whether that is of interest.
+            DiskReport::Unread if self.disk.is_some() => {}
+            DiskReport::ReaderGone | DiskReport::Unread => {
                 self.fail(FailureKind::ReaderGone, format!("{}: nobody reads standard output", self.name()));
+            }
+            DiskReport::PassedOn => {
+                self.passed_on = true;
+                if self.phase == Phase::Finishing {
+                    self.on_durable();
+                }
             }
             DiskReport::Synced(synced) => self.on_synced(synced),
             DiskReport::SyncFailed(error) => {

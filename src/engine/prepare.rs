@@ -17,6 +17,7 @@ use crate::base::id::TorrentId;
 use crate::base::metainfo::Info;
 use crate::base::selection::SelectionError;
 use crate::io::check::CheckWatch;
+use crate::io::disk::OnDisk;
 use crate::io::file_set::{FileError, FileSet, FileSetup, paths_of};
 use crate::io::lock::{LockError, TargetLock};
 use crate::io::resume::{ResumeError, ResumeRecord, edges_path};
@@ -25,7 +26,7 @@ use crate::swarm::DiskFailureKind;
 use crate::swarm::action::SpilledPiece;
 
 /// Files of one torrent that may be open at a time.
-const MAX_OPEN: usize = 128;
+pub(super) const MAX_OPEN: usize = 128;
 
 /// What preparing has come to.
 pub(super) enum Prepared {
@@ -59,9 +60,10 @@ pub(super) struct Opened {
 /// Where verified pieces go.
 pub(super) enum Store {
     Files(Arc<FileSet>),
-    /// This file of the torrent goes to standard output.
+    /// This file of the torrent goes to standard output; some of it may be on disk already.
     StandardOutput {
         file: usize,
+        there: Option<OnDisk>,
     },
 }
 
@@ -132,7 +134,7 @@ impl Preparation {
         match self.item.sink {
             _ if !more => Ok(None),
             Sink::Files => self.open(info, selected, record),
-            Sink::StandardOutput => Ok(Some(pass_on(info, &selected, record))),
+            Sink::StandardOutput => Ok(self.pass_on(info, &selected, record)),
         }
     }
 
@@ -253,29 +255,8 @@ impl Preparation {
     }
 }
 
-/// The one selected file is to be passed on: nothing on disk is looked at.
-fn pass_on(info: Arc<Info>, selected: &[bool], record: Option<ResumeRecord>) -> Prepared {
-    let count = info.layout.pieces();
-    let file = files_of(&info, selected).next().unwrap_or_default();
-    let mut want = Bitfield::new(count);
-    for piece in info.layout.pieces_of(file) {
-        want.set(piece);
-    }
-    Prepared::Opened(Box::new(Opened {
-        info,
-        store: Store::StandardOutput { file },
-        record,
-        counted: (0, 0),
-        log: HaveLog::new(count),
-        verified: Bitfield::new(count),
-        spilled: Vec::new(),
-        want,
-        _lock: None,
-    }))
-}
-
 /// The selected files that are no padding.
-fn files_of(info: &Info, selected: &[bool]) -> impl Iterator<Item = usize> {
+pub(super) fn files_of(info: &Info, selected: &[bool]) -> impl Iterator<Item = usize> {
     (0..info.files.len()).filter(|&index| selected[index] && !info.files[index].pad)
 }
 

@@ -20,6 +20,8 @@ pub struct EngineSettings {
     pub memory: u64,
     /// Resume data, kept metadata and locks; `None` keeps nothing.
     pub state_dir: Option<PathBuf>,
+    /// Whether anything is written there that no item keeps: the DHT's tables.
+    pub keeps_state: bool,
     pub dht: bool,
     /// HOST:PORT beside the well-known routers; an empty list means those alone.
     pub dht_bootstrap: Vec<String>,
@@ -54,6 +56,7 @@ impl Default for EngineSettings {
             max_peers: 80,
             memory: 64 << 20,
             state_dir: None,
+            keeps_state: true,
             dht: true,
             dht_bootstrap: Vec::new(),
             dht_well_known: true,

@@ -144,6 +144,8 @@ pub(super) struct TorrentTask {
     pub starving: bool,
     /// Pieces have been written in this run.
     pub wrote: bool,
+    /// The last byte of what goes to standard output has been taken.
+    pub passed_on: bool,
     /// Why the way that packets may leave is no more, once that is so.
     pub path_end: watch::Receiver<Option<String>>,
     /// Why it ends short of its goal.

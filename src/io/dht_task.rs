@@ -48,6 +48,8 @@ pub struct DhtConfig {
     pub read_only: bool,
     /// Where the tables are kept between runs.
     pub table_file: Option<PathBuf>,
+    /// Whether they are written there, too.
+    pub keeps_table: bool,
 }
 
 impl Default for DhtConfig {
@@ -59,6 +61,7 @@ impl Default for DhtConfig {
             bootstrap: Vec::new(),
             read_only: true,
             table_file: None,
+            keeps_table: true,
         }
     }
 }

@@ -19,6 +19,8 @@ const RANDOM_FIRST: u32 = 4;
 pub(super) const GRACE: Duration = Duration::from_millis(300);
 /// Hungry peers that could not be served are looked at again after this, since estimates change with time alone.
 const REVIEW: Duration = Duration::from_millis(250);
+/// The same while a reader needs something.
+const SOON: Duration = Duration::from_millis(50);
 /// A piece whose hash failed is fetched by one peer alone for so long.
 const ALONE: Duration = Duration::from_secs(30);
 /// A piece that a peer refused is not asked of it again for so long.
@@ -99,12 +101,13 @@ impl Torrent {
             self.on_unserved(now, key, short);
             return;
         }
+        peer.asked.get_or_insert(now);
         let granted: u64 = runs.iter().map(|run| run.bytes.len() as u64).sum();
         peer.hungry = peer.hungry.saturating_sub(granted.try_into().unwrap_or(u32::MAX));
         if peer.hungry == 0 {
             self.hungry.remove(&key);
         } else {
-            self.timers.review.get_or_insert(now + REVIEW);
+            self.review_at(now);
         }
         self.say(key, PeerCommand::Lease(runs));
     }
@@ -130,9 +133,10 @@ impl Torrent {
         let most = match pieces.play.is_empty() {
             true => peer.rate * HORIZON,
             // What a reader turns out to need must not wait behind much else.
-            false => (peer.rate / 2).max(BLOCK_LEN.into()),
+            false => (peer.pace() / 2).max(u64::from(4 * BLOCK_LEN)),
         };
-        let horizon = if peer.rate == 0 || held == 0 { u64::MAX } else { most.saturating_sub(held) };
+        let begins = held == 0 && pieces.play.is_empty();
+        let horizon = if peer.rate == 0 || begins { u64::MAX } else { most.saturating_sub(held) };
         if horizon < BLOCK_LEN.into() {
             return 0;
         }
@@ -161,7 +165,9 @@ impl Torrent {
         }
         let (Some(pieces), Some(peer)) = (&mut self.pieces, self.peers.get(&key)) else { return Offer::Nothing };
         let blocks = bytes.div_ceil(BLOCK_LEN.into()).min(u32::MAX.into()) as u32;
-        let helps = |open: &&OpenPiece| open.admits(now, key) && peer.serves(open.piece);
+        // What readers need is shared out by when it would come; who got nothing of that would be late with it.
+        let free_to_all = |piece: u32| peer.web || pieces.play.deadline(piece).is_none();
+        let helps = |open: &&OpenPiece| open.admits(now, key) && peer.serves(open.piece) && free_to_all(open.piece);
         if peer.web
             && let Some(piece) = stretch(pieces, now, key, peer, last, &mut self.rng)
         {
@@ -177,18 +183,19 @@ impl Torrent {
         if let Some(piece) = open {
             return lend(pieces, now, key, piece, blocks);
         }
-        if let Some(piece) = spilled_for(pieces, peer) {
+        if let Some(piece) = spilled_for(pieces, peer).filter(|piece| free_to_all(*piece)) {
             if !self.may_begin(now, piece) {
                 return Offer::NoMemory;
             }
             return self.reopen(now, key, piece, blocks, ORDINARY);
         }
-        let next = last.and_then(|last| neighbour(pieces, peer, last));
+        let next = last.and_then(|last| neighbour(pieces, peer, last)).filter(|piece| free_to_all(*piece));
         let picked = next.or_else(|| {
-            let suggested = peer.suggested.iter().copied().find(|piece| follows(pieces, peer, *piece));
+            let suggested = peer.suggested.iter().copied();
+            let suggested = suggested.filter(|piece| free_to_all(*piece)).find(|piece| follows(pieces, peer, *piece));
             let choice = if pieces.log.verified() < RANDOM_FIRST { Choice::Random } else { Choice::Rarest };
             let peers = &self.peers;
-            let fits = |piece: u32| peer.serves(piece) && trusted(pieces, piece, key, peers);
+            let fits = |piece: u32| free_to_all(piece) && peer.serves(piece) && trusted(pieces, piece, key, peers);
             suggested.or_else(|| {
                 let picked = pieces.picker.pick(&mut self.rng, peer.has.as_ref()?, choice, fits)?;
                 Some(extent_start(pieces, peer, picked))
@@ -228,11 +235,17 @@ impl Torrent {
         offer
     }
 
+    fn review_at(&mut self, now: Instant) {
+        let soon = self.pieces.as_ref().is_some_and(|pieces| !pieces.play.is_empty() && !pieces.transient);
+        let at = now + if soon { SOON } else { REVIEW };
+        self.timers.review = Some(self.timers.review.map_or(at, |before| before.min(at)));
+    }
+
     /// A hungry peer that got nothing: it has nothing for us any more, or it has to wait, perhaps for memory.
     fn on_unserved(&mut self, now: Instant, key: PeerKey, short: bool) {
         self.review_interest(key);
         if self.peers.get(&key).is_some_and(|peer| peer.interest) {
-            self.timers.review.get_or_insert(now + REVIEW);
+            self.review_at(now);
             if short {
                 self.memory_short = true;
                 self.spill_for(now, key);

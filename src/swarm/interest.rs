@@ -57,7 +57,14 @@ impl Torrent {
     pub(super) fn recall_piece(&mut self, piece: u32) {
         let Some(pieces) = &mut self.pieces else { return };
         let out = pieces.staging.get(piece).map_or(Vec::new(), |open| open.out().to_vec());
-        let held: Vec<_> = out.into_iter().filter_map(|id| Some((pieces.staging.leases().get(id)?.peer, id))).collect();
+        self.recall_runs(&out);
+    }
+
+    /// Recalls these runs, with one word to each holder.
+    pub(super) fn recall_runs(&mut self, ids: &[RunId]) {
+        let Some(pieces) = &mut self.pieces else { return };
+        let held = ids.iter().filter_map(|id| Some((pieces.staging.leases().get(*id)?.peer, *id)));
+        let held: Vec<_> = held.collect();
         let runs: Vec<_> = held.into_iter().filter(|(_, id)| pieces.staging.recall(*id)).collect();
         self.recall(&runs);
     }

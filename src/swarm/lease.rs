@@ -36,6 +36,8 @@ pub struct Leases {
 struct Held {
     ids: BTreeSet<RunId>,
     bytes: u64,
+    /// Those of them that were recalled.
+    recalled: u64,
 }
 
 impl Leases {
@@ -55,6 +57,7 @@ impl Leases {
         }
         let lease = self.by_id.remove(&id)?;
         held.bytes -= lease.bytes;
+        held.recalled -= if lease.recalled { lease.bytes } else { 0 };
         self.bytes -= lease.bytes;
         if held.ids.is_empty() {
             self.by_peer.remove(&peer);
@@ -64,7 +67,12 @@ impl Leases {
 
     /// Marks a lease as recalled; false if it was before or is none.
     pub fn recall(&mut self, id: RunId) -> bool {
-        self.by_id.get_mut(&id).is_some_and(|lease| !std::mem::replace(&mut lease.recalled, true))
+        let Some(lease) = self.by_id.get_mut(&id).filter(|lease| !lease.recalled) else { return false };
+        lease.recalled = true;
+        if let Some(held) = self.by_peer.get_mut(&lease.peer) {
+            held.recalled += lease.bytes;
+        }
+        true
     }
 
     pub fn get(&self, id: RunId) -> Option<&Lease> {
@@ -79,6 +87,11 @@ impl Leases {
     /// How many bytes of runs this peer holds.
     pub fn bytes_of(&self, peer: PeerKey) -> u64 {
         self.by_peer.get(&peer).map_or(0, |held| held.bytes)
+    }
+
+    /// The same without what it was told to give back.
+    pub fn at_work(&self, peer: PeerKey) -> u64 {
+        self.by_peer.get(&peer).map_or(0, |held| held.bytes - held.recalled)
     }
 
     /// How many bytes of runs are lent in all.
@@ -139,8 +152,10 @@ mod tests {
         leases.insert(RunId(2), lease(PeerKey(1)));
         assert!(leases.remove(PeerKey(2), RunId(1)).is_none());
         assert!(leases.recall(RunId(1)) && !leases.recall(RunId(1)) && !leases.recall(RunId(9)));
+        assert_eq!((leases.bytes_of(PeerKey(1)), leases.at_work(PeerKey(1))), (18, 9));
         assert!(leases.remove(PeerKey(1), RunId(1)).is_some_and(|lease| lease.recalled));
         assert!(leases.remove(PeerKey(1), RunId(1)).is_none());
+        assert_eq!(leases.at_work(PeerKey(1)), 9);
         assert_eq!((leases.len(), leases.bytes_of(PeerKey(1)), leases.bytes(), leases.holders().count()), (1, 9, 9, 1));
     }
 }

@@ -38,6 +38,7 @@ mod on_disk;
 mod on_hashes;
 mod on_peer;
 mod on_timeout;
+mod pace;
 mod peer;
 mod pieces;
 mod spill;

@@ -30,7 +30,7 @@ impl Torrent {
                 self.supply = true;
             }
             Command::Urge(pieces) => self.urge(pieces),
-            Command::Play(windows) => self.play(&windows),
+            Command::Play(windows) => self.play(now, &windows),
             Command::TrackerOnly => {
                 self.tracker_only = true;
                 self.keep_peers_of(&[Source::Tracker]);

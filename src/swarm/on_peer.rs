@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use crate::base::bitfield::Bitfield;
+use crate::base::layout::BLOCK_LEN;
 use crate::base::run::{RunBuffer, RunId};
 use crate::proto::ext::ExtHandshake;
 use crate::proto::session::{PeerCommand, PeerEvent};
@@ -167,22 +168,32 @@ impl Torrent {
     /// A run comes back, full or not.
     fn on_buffer(&mut self, now: Instant, key: PeerKey, buffer: RunBuffer) {
         let (piece, full) = (buffer.run.piece, buffer.is_complete());
+        let [brings, lacks] = [buffer.have, buffer.want].map(|bits| u64::from(bits.count_ones() * BLOCK_LEN));
         let Some(pieces) = &mut self.pieces else { return };
+        let since = pieces.staging.leases().get(buffer.id).map(|lease| lease.since);
         let Some(brought) = pieces.staging.take_back(now, key, buffer) else { return };
         self.wasted += brought.wasted;
         self.supply |= !full;
         self.recall(&brought.losers);
         self.after_return(now, piece, brought.complete, brought.closed);
-        if full {
-            self.serve(now, key);
-        } else if !brought.recalled {
-            // It does not want it (now). Its session says when it is hungry again.
-            self.hungry.remove(&key);
-            self.with_peer(key, |peer| {
-                peer.hungry = 0;
-                peer.refuse(now, piece);
-            });
+        if let Some(since) = since.filter(|_| brings > 0) {
+            self.with_peer(key, |peer| peer.note_brought(now, since, brings));
         }
+        if brought.recalled && !full {
+            self.note_taken_back(now, key, lacks);
+        }
+        if full {
+            return self.serve(now, key);
+        }
+        if !brought.recalled {
+            // It does not want it (now).
+            self.with_peer(key, |peer| peer.refuse(now, piece));
+        } else if self.peers.get(&key).is_some_and(|peer| peer.web) {
+            return;
+        }
+        // What it asked for last counted with the run. Its session says when it is hungry again.
+        self.hungry.remove(&key);
+        self.with_peer(key, |peer| peer.hungry = 0);
     }
 
     /// A run is gone with its holder.

@@ -65,6 +65,14 @@ pub struct Peer {
     pub refused_since: Option<Instant>,
     /// The piece that it was granted last: the next one lies best behind it.
     pub last: Option<u32>,
+    /// When it was first asked for a block.
+    pub asked: Option<Instant>,
+    /// What it has brought in how many seconds, of late.
+    pub brought: (f64, f64),
+    /// When it last brought a run.
+    pub delivered: Option<Instant>,
+    /// Until when it may be sending what was taken back from it.
+    pub clears: Option<Instant>,
     /// Told to close: nothing more is asked of it.
     pub closing: bool,
     /// Since when there has been no memory for a piece that it has.
@@ -106,6 +114,10 @@ impl Peer {
             refused: BTreeSet::new(),
             refused_since: None,
             last: None,
+            asked: None,
+            brought: (0.0, 0.0),
+            delivered: None,
+            clears: None,
             closing: false,
             starved: None,
         }

@@ -167,7 +167,7 @@ impl Pieces {
         self.set_play(&self.play.windows());
     }
 
-    /// Sets what readers need; true if one has jumped to where nothing was due.
+    /// Sets what readers need; true if one has jumped to what nobody waited for.
     pub fn set_play(&mut self, windows: &[PlayWindow]) -> bool {
         let (changed, jumped) = self.play.set(windows, &self.missing);
         changed.into_iter().for_each(|piece| self.heed_deadline(piece));

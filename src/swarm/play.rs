@@ -7,6 +7,7 @@
 //! here, with constant work for each piece that is verified.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use crate::base::bitfield::Bitfield;
 
@@ -52,8 +53,9 @@ impl Play {
     }
 
     /// Puts `windows` in the place of those before. Returns the pieces whose deadline has changed, and whether a reader
-    /// has jumped to where nothing was due.
+    /// has jumped to what nobody waited for.
     pub fn set(&mut self, windows: &[PlayWindow], missing: &Bitfield) -> (BTreeSet<u32>, bool) {
+        let stood: Vec<Range<u32>> = self.windows.iter().map(|progress| progress.critical(self.critical)).collect();
         let before = std::mem::take(&mut self.deadlines);
         self.order.clear();
         self.windows.clear();
@@ -63,7 +65,7 @@ impl Play {
             let window = PlayWindow { end, first: window.first.min(end), ahead: window.ahead.max(1) };
             let mut progress = Progress { window, next: window.first, upto: window.first };
             let due = progress.advance(missing);
-            jumped |= progress.next < end && !before.contains_key(&progress.next);
+            jumped |= progress.next < end && !stood.iter().any(|critical| critical.contains(&progress.next));
             self.windows.push(progress);
             due.into_iter().for_each(|piece| self.note(piece, piece - window.first));
         }
@@ -107,8 +109,13 @@ impl Play {
 
     /// True if a reader may already be waiting for it.
     pub fn is_critical(&self, piece: u32) -> bool {
-        let near = |progress: &Progress| (progress.next..progress.next.saturating_add(self.critical)).contains(&piece);
+        let near = |progress: &Progress| progress.critical(self.critical).contains(&piece);
         self.deadlines.contains_key(&piece) && self.windows.iter().any(near)
+    }
+
+    /// True if a reader stands at this piece, or all but.
+    pub fn is_awaited(&self, piece: u32) -> bool {
+        self.windows.iter().any(|progress| progress.next == piece && piece <= progress.window.first + 1)
     }
 
     fn note(&mut self, piece: u32, deadline: u32) {
@@ -123,6 +130,11 @@ impl Play {
 }
 
 impl Progress {
+    /// The pieces that its reader may be waiting for, `count` in a row.
+    fn critical(&self, count: u32) -> Range<u32> {
+        self.next..self.next.saturating_add(count).min(self.window.end)
+    }
+
     /// Moves on over what is there; the missing pieces that have come within reach.
     fn advance(&mut self, missing: &Bitfield) -> Vec<u32> {
         while self.next < self.window.end && !missing.get(self.next) {
@@ -157,6 +169,7 @@ mod tests {
         assert_eq!((due(&play), changed.len(), jumped), (vec![5, 6, 7, 8], 4, true));
         assert_eq!((play.deadline(5), play.deadline(9)), (Some(2), None));
         assert!(play.is_critical(5) && !play.is_critical(6) && !play.is_critical(4));
+        assert!(!play.is_awaited(5), "its reader has not come so far");
         // What lies behind the gap does not move it.
         missing.clear(7);
         assert!(play.on_verified(7, &missing).is_empty());
@@ -184,8 +197,9 @@ mod tests {
             (due(&play), changed.into_iter().collect::<Vec<_>>(), jumped),
             (vec![50, 51, 52], vec![0, 1, 2, 3], false)
         );
-        assert!(play.set(&[window(80, 90, 50)], &missing).1);
+        assert!(!play.set(&[window(80, 90, 50)], &missing).1, "a small step: it may be fetched already");
         assert_eq!(due(&play), (80..90).collect::<Vec<_>>());
+        assert!(play.set(&[window(5, 90, 50)], &missing).1);
         play.set(&[window(200, 300, 5), window(90, 80, 5)], &missing);
         assert!(play.is_empty(), "what lies outside is nothing");
     }

@@ -122,6 +122,8 @@ pub struct Torrent {
     pub(super) supply: bool,
     /// Some hungry peer waits for memory.
     pub(super) memory_short: bool,
+    /// When a peer last gave other things back for what a reader waits for.
+    pub(super) made_way: Option<Instant>,
     /// Where peers that are gone listen, for bans that come late.
     pub(super) departed: VecDeque<(PeerKey, SocketAddr, PeerId)>,
     /// Peers that lied, by what they call themselves.
@@ -188,6 +190,7 @@ impl Torrent {
             hungry: BTreeSet::new(),
             supply: false,
             memory_short: false,
+            made_way: None,
             departed: VecDeque::new(),
             liars: VecDeque::new(),
             timeline: Timeline::default(),

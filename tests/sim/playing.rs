@@ -105,7 +105,7 @@ fn whole(seeds: std::ops::RangeInclusive<u64>, weather: Weather, stalling: usize
         let wasted = world.nodes[id].torrent.snapshot().wasted;
         println!("seed {seed}: {wasted} wasted");
         assert_eq!(viewer[0].at, FILM, "seed {seed}");
-        assert!(wasted < FILM / 8, "seed {seed}: {wasted} wasted");
+        assert!(wasted < FILM / 16, "seed {seed}: {wasted} wasted");
         assert!(world.violations.is_empty(), "{:?}", world.violations);
         wrong.extend(judge(&format!("seed {seed}"), &viewer[0], bounds.0, bounds.1));
     }
@@ -143,27 +143,29 @@ fn two(seeds: std::ops::RangeInclusive<u64>, stalling: usize, bounds: (u64, u64)
 
 #[test]
 fn a_film_begins_soon_and_does_not_stall() {
-    assert_eq!(whole(1..=4, Weather::fair(), 0, (2_500, 0)), [""; 0]);
+    assert_eq!(whole(1..=4, Weather::fair(), 0, (2_000, 0)), [""; 0]);
 }
 
+/// What a peer has in its socket no cancel reaches: 64 KiB of each, a fifth of a second. Then two or three pieces come, a
+/// third of a second at the rate of all, and the rest is round trips of up to 120 ms.
 #[test]
 fn after_a_jump_it_goes_on_soon() {
-    assert_eq!(jumps(11..=14, 0, (2_000, 2_500)), [""; 0]);
+    assert_eq!(jumps(11..=14, 0, (1_200, 100)), [""; 0]);
 }
 
 #[test]
 fn two_who_watch_at_different_places_both_get_what_they_need() {
-    assert_eq!(two(21..=22, 0, (2_500, 1_000)), [""; 0]);
+    assert_eq!(two(21..=22, 0, (2_500, 100)), [""; 0]);
 }
 
 #[test]
 fn where_one_in_six_stalls_a_film_is_watched_all_the_same() {
-    assert_eq!(whole(1..=4, Weather::fair(), 2, (4_000, 1_000)), [""; 0]);
-    assert_eq!(whole(31..=32, Weather::foul(), 2, (5_000, 2_000)), [""; 0]);
+    assert_eq!(whole(1..=4, Weather::fair(), 2, (2_500, 500)), [""; 0]);
+    assert_eq!(whole(31..=32, Weather::foul(), 2, (2_500, 3_500)), [""; 0]);
 }
 
 #[test]
 fn where_one_in_six_stalls_nobody_waits_for_long_after_a_jump() {
-    assert_eq!(jumps(11..=14, 2, (3_000, 2_500)), [""; 0]);
+    assert_eq!(jumps(11..=14, 2, (2_000, 2_500)), [""; 0]);
     assert_eq!(two(21..=22, 2, (3_000, 2_500)), [""; 0]);
 }

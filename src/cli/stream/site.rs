@@ -128,6 +128,10 @@ impl Site {
         if let Ok(etag) = HeaderValue::from_str(&etag) {
             headers.insert(header::ETAG, etag);
         }
+        if said(header::IF_MATCH).is_some_and(|list| !names(list, &etag)) {
+            *answer.status_mut() = StatusCode::PRECONDITION_FAILED;
+            return answer;
+        }
         if said(header::IF_NONE_MATCH).is_some_and(|list| names(list, &etag)) {
             *answer.status_mut() = StatusCode::NOT_MODIFIED;
             return answer;
@@ -280,6 +284,8 @@ mod tests {
         let etag = said(&ask(Method::HEAD, "/1", &[]), "etag").to_owned();
         assert_eq!(ask(Method::GET, "/1", &[("if-none-match", &etag)]).status().as_u16(), 304);
         let range = ("range", "bytes=0-9");
+        assert_eq!(ask(Method::GET, "/1", &[range, ("if-match", &etag)]).status().as_u16(), 206);
+        assert_eq!(ask(Method::GET, "/1", &[range, ("if-match", "\"another\"")]).status().as_u16(), 412);
         assert_eq!(ask(Method::GET, "/1", &[range, ("if-range", &etag)]).status().as_u16(), 206);
         assert_eq!(ask(Method::GET, "/1", &[range, ("if-range", "\"another\"")]).status().as_u16(), 200);
     }

@@ -78,7 +78,7 @@ impl DhtTask {
             searches: BTreeMap::new(),
             names,
             whereabouts,
-            table_file,
+            table_file: table_file.filter(|_| config.keeps_table),
             role: Role::new(now, config.read_only),
         };
         let well_known = WELL_KNOWN.iter().filter(|_| config.well_known).map(|name| name.to_string());

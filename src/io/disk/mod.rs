@@ -24,6 +24,7 @@ use tokio::sync::oneshot;
 use self::pipe::Pipe;
 use self::queue::Queue;
 use self::syncer::Syncer;
+use crate::base::bitfield::Bitfield;
 use crate::base::layout::Layout;
 use crate::io::file_set::{FileError, FileSet, Synced};
 use crate::io::parcel::{Parcel, Served};
@@ -46,6 +47,17 @@ pub enum DiskReport {
     SyncFailed(FileError),
     /// Nobody reads standard output any more.
     ReaderGone,
+    /// Standard output has lost its reader, whatever there may be to write.
+    Unread,
+    /// All of the file has been taken from standard output.
+    PassedOn,
+}
+
+/// Pieces that lie verified in files.
+#[derive(Clone, Debug)]
+pub struct OnDisk {
+    pub files: Arc<FileSet>,
+    pub pieces: Bitfield,
 }
 
 /// The disk threads of the process.
@@ -142,7 +154,8 @@ impl DiskPool {
     }
 
     /// The handle of a torrent of which file `file` goes to standard output, and nothing to the disk. A piece is
-    /// verified when its bytes have been written; nothing can be read back.
+    /// verified when its bytes have been written; nothing can be read back. The pieces of `there` are read from their
+    /// files when their turn comes, and not told of. [`DiskReport::PassedOn`] is the last report.
     ///
     /// # Errors
     /// If standard output is closed, or the system gives no more threads.
@@ -150,10 +163,19 @@ impl DiskPool {
         &self,
         layout: &Arc<Layout>,
         file: usize,
+        there: Option<OnDisk>,
         reports: UnboundedSender<DiskReport>,
     ) -> io::Result<TorrentDisk> {
-        let pipe = Pipe::to_standard_output(layout.clone(), file, reports.clone())?;
+        let pipe = Pipe::to_standard_output(layout.clone(), file, there, reports.clone())?;
         Ok(self.handle(Store::Pipe(pipe), reports))
+    }
+
+    /// Has [`DiskReport::Unread`] said when nobody reads standard output any more, where that can be seen.
+    ///
+    /// # Errors
+    /// If standard output is closed, or the system gives no more threads.
+    pub fn watch_standard_output(&self, reports: UnboundedSender<DiskReport>) -> io::Result<()> {
+        pipe::watch_standard_output(reports)
     }
 
     fn handle(&self, store: Store, reports: UnboundedSender<DiskReport>) -> TorrentDisk {

@@ -1,8 +1,9 @@
 //! One file of a torrent, passed on in order to whoever reads, and kept nowhere.
 //!
 //! Pieces come in any order, with their hashes checked, and wait in memory for their turn. A piece counts as done when
-//! its bytes have been taken, so a slow reader holds its memory, and by that the download. A thread of its own writes,
-//! since a write may wait for ever; a second one notices a reader that goes away while there is nothing to write.
+//! its bytes have been taken, so a slow reader holds its memory, and by that the download. What lies in files already is
+//! read from there in its turn. A thread of its own writes, since a write may wait for ever; a second one notices a
+//! reader that goes away while there is nothing to write.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -11,7 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::{DiskReport, spawn};
+use super::{DiskReport, OnDisk, spawn};
 use crate::base::layout::Layout;
 use crate::base::run::RunBuffer;
 use crate::swarm::{DiskFailure, DiskFailureKind, DiskOutcome};
@@ -34,6 +35,9 @@ struct State {
     reader_gone: bool,
 }
 
+/// Bytes that are read from a file at a time.
+const CHUNK: usize = 256 << 10;
+
 /// Why nothing more is written.
 enum End {
     Closed,
@@ -41,7 +45,7 @@ enum End {
 }
 
 impl Pipe {
-    /// Writes file `file` of `layout` to `out`; what becomes of each piece goes to `reports`.
+    /// Writes file `file` of `layout` to `out`; what becomes of each piece that is not `there` goes to `reports`.
     ///
     /// # Errors
     /// If the system gives no more threads.
@@ -49,10 +53,11 @@ impl Pipe {
         out: impl Write + Send + 'static,
         layout: Arc<Layout>,
         file: usize,
+        there: Option<OnDisk>,
         reports: UnboundedSender<DiskReport>,
     ) -> io::Result<Pipe> {
         let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new() });
-        let writer = Writer { shared: shared.clone(), layout, file, reports };
+        let writer = Writer { shared: shared.clone(), layout, file, there, reports };
         spawn("pipe", move || writer.run(out))?;
         Ok(Pipe(shared))
     }
@@ -64,12 +69,16 @@ impl Pipe {
     pub fn to_standard_output(
         layout: Arc<Layout>,
         file: usize,
+        there: Option<OnDisk>,
         reports: UnboundedSender<DiskReport>,
     ) -> io::Result<Pipe> {
         let out = standard_output()?;
-        let pipe = Pipe::start(out.try_clone()?, layout, file, reports)?;
-        #[cfg(unix)]
-        watch(out, pipe.0.clone())?;
+        let pipe = Pipe::start(out.try_clone()?, layout, file, there, reports)?;
+        let shared = pipe.0.clone();
+        watch(out, move || {
+            shared.state().reader_gone = true;
+            shared.changed.notify_one();
+        })?;
         Ok(pipe)
     }
 
@@ -114,12 +123,19 @@ struct Writer {
     shared: Arc<Shared>,
     layout: Arc<Layout>,
     file: usize,
+    there: Option<OnDisk>,
     reports: UnboundedSender<DiskReport>,
 }
 
 impl Writer {
     fn run(self, mut out: impl Write) {
         for piece in self.layout.pieces_of(self.file) {
+            if let Some(there) = self.there.as_ref().filter(|there| there.pieces.get(piece)) {
+                match self.copy(&mut out, there, piece) {
+                    Ok(()) => continue,
+                    Err(error) => return self.report(DiskOutcome::Failed { piece, runs: Vec::new(), error }),
+                }
+            }
             let runs = match self.shared.take(piece) {
                 Ok(runs) => runs,
                 Err(End::Closed) => return,
@@ -135,6 +151,25 @@ impl Writer {
                 return;
             }
         }
+        // A torrent that is gone needs no reports.
+        let _ = self.reports.send(DiskReport::PassedOn);
+    }
+
+    /// Passes on what of the piece belongs to the file and lies on disk; stops early once it is closed.
+    fn copy(&self, out: &mut impl Write, there: &OnDisk, piece: u32) -> Result<(), DiskFailure> {
+        let mut chunk = Vec::new();
+        for stretch in self.layout.stretches(piece, 0, self.layout.piece_len(piece)) {
+            let end = stretch.at + stretch.len;
+            for begin in (stretch.at..end).step_by(CHUNK).filter(|_| stretch.file == self.file) {
+                if self.shared.state().closed {
+                    return Ok(());
+                }
+                chunk.resize(CHUNK.min((end - begin) as usize), 0);
+                there.files.read(piece, begin, &mut chunk).map_err(|error| error.to_failure())?;
+                out.write_all(&chunk).map_err(|error| failure(&error))?;
+            }
+        }
+        out.flush().map_err(|error| failure(&error))
     }
 
     /// Writes what of the piece belongs to the file.
@@ -175,9 +210,18 @@ fn standard_output() -> io::Result<File> {
     Ok(File::from(io::stdout().as_handle().try_clone_to_owned()?))
 }
 
+/// Says [`DiskReport::Unread`] once the pipe or socket that standard output is has lost its reader.
+///
+/// # Errors
+/// If it is closed, or the system gives no more threads.
+pub(super) fn watch_standard_output(reports: UnboundedSender<DiskReport>) -> io::Result<()> {
+    // A torrent that is gone needs no reports.
+    watch(standard_output()?, move || drop(reports.send(DiskReport::Unread)))
+}
+
 /// Waits on a thread of its own, which ends with the process, until a pipe or socket has lost its reader.
 #[cfg(unix)]
-fn watch(out: File, shared: Arc<Shared>) -> io::Result<()> {
+fn watch(out: File, gone: impl FnOnce() + Send + 'static) -> io::Result<()> {
     use rustix::event::{PollFd, PollFlags, poll};
     use rustix::fs::{FileType, fstat};
     let kind = FileType::from_raw_mode(fstat(&out)?.st_mode);
@@ -195,16 +239,23 @@ fn watch(out: File, shared: Arc<Shared>) -> io::Result<()> {
                 Err(_) => return,
             }
         }
-        shared.state().reader_gone = true;
-        shared.changed.notify_one();
+        gone();
     })
+}
+
+/// Only a write tells.
+#[cfg(not(unix))]
+fn watch(_: File, _: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::bitfield::Bitfield;
     use crate::base::layout::BLOCK_LEN;
     use crate::base::run::{Run, RunId};
+    use crate::io::file_set::{Allocate, FileSet, FileSetup};
     use std::sync::mpsc;
     use tokio::sync::mpsc::unbounded_channel;
 
@@ -235,6 +286,20 @@ mod tests {
         }
     }
 
+    /// Takes everything at once.
+    struct Quick(mpsc::Sender<Vec<u8>>);
+
+    impl Write for Quick {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.send(bytes.to_vec()).map_err(|_| io::ErrorKind::BrokenPipe)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
     fn verified(report: Option<DiskReport>) -> Option<u32> {
         match report {
             Some(DiskReport::Outcome(DiskOutcome::Verified { piece, .. })) => Some(piece),
@@ -248,7 +313,7 @@ mod tests {
         let truth: Vec<u8> = (0..120_000u32).map(|at| (at % 251) as u8).collect();
         let (reports, mut told) = unbounded_channel();
         let (out, taken) = mpsc::sync_channel(0);
-        let pipe = Pipe::start(Slow(out), layout.clone(), 1, reports).unwrap();
+        let pipe = Pipe::start(Slow(out), layout.clone(), 1, None, reports).unwrap();
         for piece in [2, 1, 3, 0] {
             pipe.give(piece, runs(&layout, &truth, piece));
         }
@@ -262,6 +327,59 @@ mod tests {
         assert!(seen == truth[10_000..100_000]);
         let rest: Vec<_> = (0..3).map(|_| verified(told.blocking_recv())).collect();
         assert_eq!(rest, [Some(1), Some(2), Some(3)]);
+        assert!(matches!(told.blocking_recv(), Some(DiskReport::PassedOn)));
+    }
+
+    /// The middle two pieces lie in a file that has nothing else.
+    #[test]
+    fn what_is_on_disk_is_read_in_its_turn_and_its_loss_is_told_with_its_path() {
+        let layout = layout();
+        let truth: Vec<u8> = (0..120_000u32).map(|at| (at % 251) as u8).collect();
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("b");
+        let mut bytes = truth[10_000..100_000].to_vec();
+        bytes[..55_536 - 32_768].fill(0);
+        std::fs::write(&path, bytes).unwrap();
+        let open = || {
+            let files = FileSet::open(FileSetup {
+                layout: layout.clone(),
+                paths: ["a", "b", "c"].map(Into::into).into(),
+                dir: dir.path().into(),
+                selected: vec![false, true, false],
+                part: true,
+                allocate: Allocate::Sparse,
+                writable: false,
+                overwrite: false,
+                edges: None,
+                max_open: 1,
+            });
+            let mut pieces = Bitfield::new(4);
+            pieces.set(1);
+            pieces.set(2);
+            Some(OnDisk { files: Arc::new(files.unwrap()), pieces })
+        };
+        let (reports, mut told) = unbounded_channel();
+        let (out, taken) = mpsc::channel();
+        let pipe = Pipe::start(Quick(out.clone()), layout.clone(), 1, open(), reports).unwrap();
+        for piece in [3, 0] {
+            pipe.give(piece, runs(&layout, &truth, piece));
+        }
+        let told_of: Vec<_> = (0..2).map(|_| verified(told.blocking_recv())).collect();
+        assert_eq!(told_of, [Some(0), Some(3)], "what was there is not told of");
+        assert!(matches!(told.blocking_recv(), Some(DiskReport::PassedOn)));
+        let seen: Vec<u8> = taken.try_iter().flatten().collect();
+        assert!(seen == truth[10_000..100_000]);
+        let (reports, mut told) = unbounded_channel();
+        let there = open();
+        std::fs::write(&path, b"short").unwrap();
+        let pipe = Pipe::start(Quick(out), layout.clone(), 1, there, reports).unwrap();
+        pipe.give(0, runs(&layout, &truth, 0));
+        assert_eq!(verified(told.blocking_recv()), Some(0));
+        let Some(DiskReport::Outcome(DiskOutcome::Failed { piece, error, .. })) = told.blocking_recv() else {
+            panic!("it must fail")
+        };
+        assert_eq!((piece, error.kind), (1, DiskFailureKind::Io));
+        assert!(error.message.contains(path.to_str().unwrap()), "{}", error.message);
     }
 
     #[test]
@@ -269,7 +387,7 @@ mod tests {
         let layout = layout();
         let (reports, mut told) = unbounded_channel();
         let (out, taken) = mpsc::sync_channel(0);
-        let pipe = Pipe::start(Slow(out), layout.clone(), 1, reports).unwrap();
+        let pipe = Pipe::start(Slow(out), layout.clone(), 1, None, reports).unwrap();
         drop(taken);
         pipe.give(0, runs(&layout, &[0; 120_000], 0));
         let Some(DiskReport::Outcome(DiskOutcome::Failed { piece, error, .. })) = told.blocking_recv() else {

@@ -171,3 +171,16 @@ fn one_who_has_only_later_pieces_does_not_fill_the_memory() {
     world.run();
     assert_eq!((world.completes, &world.disk), (1, &world.truth));
 }
+
+#[test]
+fn the_only_one_is_asked_for_what_a_reader_waits_for_even_if_it_is_late() {
+    let mut world = World::started(9, 4 * BLOCK, u64::from(100 * 4 * BLOCK), 64 << 20);
+    world.command(window(0, 100, 10));
+    let only = world.peer(Bitfield::full(100), 8 * BLOCK, 1_000_000);
+    world.wait(Duration::from_secs(2));
+    assert!(!pieces_granted(&mut world).contains(&9), "half a second of its rate");
+    let peer = world.peers.get_mut(&only).unwrap();
+    (peer.window, peer.rate) = (64 * BLOCK, 4_000_000);
+    world.hunger(only);
+    assert!(pieces_granted(&mut world).contains(&9));
+}

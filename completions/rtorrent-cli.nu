@@ -31,73 +31,73 @@ module completions {
   # What is kept between runs
   export extern rtorrent-cli [
     --dir(-d): directory      # Where downloads go; made if missing
-    --output(-o): string      # Another name for the file or top folder; - writes one file to standard output
-    --check: string@"nu-complete rtorrent-cli check" # What of the files on disk is believed: quick (intact resume data, else hashes), full (hashes alone), none
+    --output(-o): string      # Name of the file or top folder; - is standard output
+    --check: string@"nu-complete rtorrent-cli check" # Check what is there: quick, full, none
     --overwrite               # Replace a file of something else that is in the way
     --no-part                 # Unfinished files have their final names at once
-    --allocate: string@"nu-complete rtorrent-cli allocate" # Room on disk for new files: none (they grow), sparse, full (set aside at once)
+    --allocate: string@"nu-complete rtorrent-cli allocate" # Space for files: none, sparse, full
     --no-space-check          # Begin although the free space looks short
     --sequential              # Fetch pieces from first to last
-    --first-last              # Fetch the first and last piece of each file before the rest
-    --select(-s): string      # Only these: numbers (1-5,8), globs ('**/*.mkv'), ext:mkv,srt, size>100M, re:..., folder/
-    --exclude(-x): string     # All but these
+    --first-last              # Fetch the first and last piece of each file first
+    --select(-s): string      # Only these: 1-5,8 '**/*.mkv' ext:mkv 'size>1G' re:X dir/
+    --exclude(-x): string     # All but these, written as for --select
     --interactive(-I)         # Pick the files from a list, on a terminal
     --list(-l)                # Show the files and what of them is selected, and end
-    --dry-run(-n)             # Show what would happen (sizes, free space, what is there already), and end
-    --input-file(-i): path    # Sources from a file (- for standard input), one a line; indented key=value lines set flags of that item
-    --jobs(-j): string        # Downloads at once; what is resolved or seeds is not counted
-    --resume                  # Go on with all downloads that the state folder knows as unfinished
-    --archive: path           # Skip the info hashes in this file, and add those that are completed
-    --save-session: path      # Write what is not complete at the end to this file, for -i
+    --dry-run(-n)             # Show what would be fetched, what is there, the free space
+    --input-file(-i): path    # Sources from this file; - is standard input
+    --jobs(-j): string        # Downloads at once
+    --resume                  # Go on with all that is unfinished (see `ls`)
+    --archive: path           # Skip what this file names, add what is completed
+    --save-session: path      # Write what is left at the end to this file, for -i
     --fail-fast               # End the run at the first failure
     --seed-ratio: string      # Seed until R times the size is uploaded
     --seed-time: string       # Seed for so long; a bare number is minutes, inf for ever
     --no-upload               # Serve nobody
-    --metadata-timeout: string # Give up if a magnet's metadata is not here in time
+    --metadata-timeout: string # Wait so long for metadata
     --stall-timeout: string   # Give up if nothing comes for so long
-    --max-time(-m): string    # Stop the run after so long, state saved
-    --limit-down: string      # Download no faster, all items together; 0 is no limit
-    --limit-up: string        # Upload no faster, all items together; 0 is no limit
-    --limit-schedule: string  # Limits by the time of day, as in 22:00-07:00=0,*=2M (DOWN, DOWN/UP or pause); the first that fits counts
+    --max-time(-m): string    # End the run after so long, state saved
+    --limit-down: string      # Download no faster, all items together
+    --limit-up: string        # Upload no faster, all items together
+    --limit-schedule: string  # By time of day, as in 22:00-07:00=0,*=2M
     --port(-p): string        # Listen here [default: any free port]
     --peer: string            # Call this peer too
     --tracker: string         # Announce to this tracker too
     --no-trackers             # Ignore the source's own trackers
-    --header(-H): string      # Send this header when a .torrent is fetched from its URL
-    --user-agent: string      # What HTTP servers and peers are told to be the client
+    --header(-H): string      # Send this header when fetching a .torrent
+    --user-agent: string      # What servers and peers are told to be the client
     --ipv4(-4)                # Use IPv4 alone
     --ipv6(-6)                # Use IPv6 alone
-    --interface: string       # Let nothing leave but by this interface; if it goes away, end (exit code 6)
-    --proxy: string           # Let nothing leave but through this proxy: socks5h://[USER:PASSWORD@]IP:PORT or http://...
+    --interface: string       # Go out by this interface alone
+    --proxy: string           # Go through socks5h://HOST:PORT or http:// alone
     --dns: string             # Ask this name server, not the system's
     --max-peers: string       # Connections an item, at most
     --memory: string          # Buffers of the whole run, at most
     --no-dht                  # Do not use the DHT
-    --dht-bootstrap: string   # Enter the DHT here
+    --dht-bootstrap: string   # Enter the DHT here, at HOST:PORT
     --no-pex                  # Do not exchange peers with peers
-    --port-map: string@"nu-complete rtorrent-cli port_map" # Have the router forward our port, by UPnP, NAT-PMP or PCP: yes, no [default: yes for seed, no for others]
+    --port-map: string@"nu-complete rtorrent-cli port_map" # Have the router forward our port, as seed does
     --no-lsd                  # Do not look for peers on the local network
     --web-seed: string        # Fetch from this web server too (BEP 19)
-    --allow-private           # Let torrents name web seeds and trackers on the local network
-    --blocklist: path         # Have nothing to do with the peers that this list names, plain or gzip: CIDR, P2P and eMule lines
-    --no-web-seeds            # Do not fetch from the web seeds that a torrent names
-    --transport: string@"nu-complete rtorrent-cli transport" # Reach peers over: auto (TCP and uTP, whichever connects first), tcp, utp
-    --encryption: string@"nu-complete rtorrent-cli encryption" # Encrypt connections to peers: auto (with those that want it), require (all), off
-    --on-metadata: string     # Run this (split into words, no shell) when an item's metadata is known
-    --on-complete: string     # Run this when an item is complete; RTORRENT_HOOK_NAME, _DIR, _PATH, _FILES ... tell what
+    --allow-private           # Let torrents name servers on the local network
+    --blocklist: path         # Shun the peers in this list (CIDR, P2P, eMule)
+    --no-web-seeds            # Do not fetch from the torrent's web seeds
+    --transport: string@"nu-complete rtorrent-cli transport" # Call peers over auto, tcp, utp
+    --encryption: string@"nu-complete rtorrent-cli encryption" # Encrypt: auto, require, off
+    --on-metadata: string     # Run this when an item's metadata is known
+    --on-complete: string     # Run this when an item is complete
     --on-error: string        # Run this when an item has failed
     --json                    # One JSON object a line on standard output
-    --progress: string@"nu-complete rtorrent-cli progress" # Progress on standard error: auto, bar, plain, none
+    --progress: string@"nu-complete rtorrent-cli progress" # Progress: auto, bar, plain, none
     --quiet(-q)               # Show errors alone
-    --verbose(-v)             # Say more: causes of errors, then what the engine does (-vv, -vvv)
+    --verbose(-v)             # Say more: causes of errors; -vv and -vvv: every step
     --log: path               # Write a log to this file (with -v more of it)
     --color: string@"nu-complete rtorrent-cli color" # Colours: auto, always, never
-    --state-dir: directory    # Where resume data is kept, or none [default: the platform's state folder]
-    --config: path            # Read this configuration file, or none [default: the platform's, see `config path`]
+    --state-dir: directory    # Keep resume data here; none keeps nothing
+    --config: path            # Read this configuration file, or none
     --profile: string         # Use the configuration's [profile.NAME]
-    --help(-h)                # Print help
+    --help(-h)                # Print help (see more with '--help')
     --version(-V)             # Print version
-    ...sources: path          # Magnet link, .torrent file, its URL, `-` for standard input, or info hash
+    ...sources: path          # Magnet link, .torrent file or its URL, info hash, - (standard input)
   ]
 
   def "nu-complete rtorrent-cli get check" [] {
@@ -131,72 +131,72 @@ module completions {
   # Download, verify, exit (the default command)
   export extern "rtorrent-cli get" [
     --dir(-d): directory      # Where downloads go; made if missing
-    --output(-o): string      # Another name for the file or top folder; - writes one file to standard output
-    --check: string@"nu-complete rtorrent-cli get check" # What of the files on disk is believed: quick (intact resume data, else hashes), full (hashes alone), none
+    --output(-o): string      # Name of the file or top folder; - is standard output
+    --check: string@"nu-complete rtorrent-cli get check" # Check what is there: quick, full, none
     --overwrite               # Replace a file of something else that is in the way
     --no-part                 # Unfinished files have their final names at once
-    --allocate: string@"nu-complete rtorrent-cli get allocate" # Room on disk for new files: none (they grow), sparse, full (set aside at once)
+    --allocate: string@"nu-complete rtorrent-cli get allocate" # Space for files: none, sparse, full
     --no-space-check          # Begin although the free space looks short
     --sequential              # Fetch pieces from first to last
-    --first-last              # Fetch the first and last piece of each file before the rest
-    --select(-s): string      # Only these: numbers (1-5,8), globs ('**/*.mkv'), ext:mkv,srt, size>100M, re:..., folder/
-    --exclude(-x): string     # All but these
+    --first-last              # Fetch the first and last piece of each file first
+    --select(-s): string      # Only these: 1-5,8 '**/*.mkv' ext:mkv 'size>1G' re:X dir/
+    --exclude(-x): string     # All but these, written as for --select
     --interactive(-I)         # Pick the files from a list, on a terminal
     --list(-l)                # Show the files and what of them is selected, and end
-    --dry-run(-n)             # Show what would happen (sizes, free space, what is there already), and end
-    --input-file(-i): path    # Sources from a file (- for standard input), one a line; indented key=value lines set flags of that item
-    --jobs(-j): string        # Downloads at once; what is resolved or seeds is not counted
-    --resume                  # Go on with all downloads that the state folder knows as unfinished
-    --archive: path           # Skip the info hashes in this file, and add those that are completed
-    --save-session: path      # Write what is not complete at the end to this file, for -i
+    --dry-run(-n)             # Show what would be fetched, what is there, the free space
+    --input-file(-i): path    # Sources from this file; - is standard input
+    --jobs(-j): string        # Downloads at once
+    --resume                  # Go on with all that is unfinished (see `ls`)
+    --archive: path           # Skip what this file names, add what is completed
+    --save-session: path      # Write what is left at the end to this file, for -i
     --fail-fast               # End the run at the first failure
     --seed-ratio: string      # Seed until R times the size is uploaded
     --seed-time: string       # Seed for so long; a bare number is minutes, inf for ever
     --no-upload               # Serve nobody
-    --metadata-timeout: string # Give up if a magnet's metadata is not here in time
+    --metadata-timeout: string # Wait so long for metadata
     --stall-timeout: string   # Give up if nothing comes for so long
-    --max-time(-m): string    # Stop the run after so long, state saved
-    --limit-down: string      # Download no faster, all items together; 0 is no limit
-    --limit-up: string        # Upload no faster, all items together; 0 is no limit
-    --limit-schedule: string  # Limits by the time of day, as in 22:00-07:00=0,*=2M (DOWN, DOWN/UP or pause); the first that fits counts
+    --max-time(-m): string    # End the run after so long, state saved
+    --limit-down: string      # Download no faster, all items together
+    --limit-up: string        # Upload no faster, all items together
+    --limit-schedule: string  # By time of day, as in 22:00-07:00=0,*=2M
     --port(-p): string        # Listen here [default: any free port]
     --peer: string            # Call this peer too
     --tracker: string         # Announce to this tracker too
     --no-trackers             # Ignore the source's own trackers
-    --header(-H): string      # Send this header when a .torrent is fetched from its URL
-    --user-agent: string      # What HTTP servers and peers are told to be the client
+    --header(-H): string      # Send this header when fetching a .torrent
+    --user-agent: string      # What servers and peers are told to be the client
     --ipv4(-4)                # Use IPv4 alone
     --ipv6(-6)                # Use IPv6 alone
-    --interface: string       # Let nothing leave but by this interface; if it goes away, end (exit code 6)
-    --proxy: string           # Let nothing leave but through this proxy: socks5h://[USER:PASSWORD@]IP:PORT or http://...
+    --interface: string       # Go out by this interface alone
+    --proxy: string           # Go through socks5h://HOST:PORT or http:// alone
     --dns: string             # Ask this name server, not the system's
     --max-peers: string       # Connections an item, at most
     --memory: string          # Buffers of the whole run, at most
     --no-dht                  # Do not use the DHT
-    --dht-bootstrap: string   # Enter the DHT here
+    --dht-bootstrap: string   # Enter the DHT here, at HOST:PORT
     --no-pex                  # Do not exchange peers with peers
-    --port-map: string@"nu-complete rtorrent-cli get port_map" # Have the router forward our port, by UPnP, NAT-PMP or PCP: yes, no [default: yes for seed, no for others]
+    --port-map: string@"nu-complete rtorrent-cli get port_map" # Have the router forward our port, as seed does
     --no-lsd                  # Do not look for peers on the local network
     --web-seed: string        # Fetch from this web server too (BEP 19)
-    --allow-private           # Let torrents name web seeds and trackers on the local network
-    --blocklist: path         # Have nothing to do with the peers that this list names, plain or gzip: CIDR, P2P and eMule lines
-    --no-web-seeds            # Do not fetch from the web seeds that a torrent names
-    --transport: string@"nu-complete rtorrent-cli get transport" # Reach peers over: auto (TCP and uTP, whichever connects first), tcp, utp
-    --encryption: string@"nu-complete rtorrent-cli get encryption" # Encrypt connections to peers: auto (with those that want it), require (all), off
-    --on-metadata: string     # Run this (split into words, no shell) when an item's metadata is known
-    --on-complete: string     # Run this when an item is complete; RTORRENT_HOOK_NAME, _DIR, _PATH, _FILES ... tell what
+    --allow-private           # Let torrents name servers on the local network
+    --blocklist: path         # Shun the peers in this list (CIDR, P2P, eMule)
+    --no-web-seeds            # Do not fetch from the torrent's web seeds
+    --transport: string@"nu-complete rtorrent-cli get transport" # Call peers over auto, tcp, utp
+    --encryption: string@"nu-complete rtorrent-cli get encryption" # Encrypt: auto, require, off
+    --on-metadata: string     # Run this when an item's metadata is known
+    --on-complete: string     # Run this when an item is complete
     --on-error: string        # Run this when an item has failed
     --json                    # One JSON object a line on standard output
-    --progress: string@"nu-complete rtorrent-cli get progress" # Progress on standard error: auto, bar, plain, none
+    --progress: string@"nu-complete rtorrent-cli get progress" # Progress: auto, bar, plain, none
     --quiet(-q)               # Show errors alone
-    --verbose(-v)             # Say more: causes of errors, then what the engine does (-vv, -vvv)
+    --verbose(-v)             # Say more: causes of errors; -vv and -vvv: every step
     --log: path               # Write a log to this file (with -v more of it)
     --color: string@"nu-complete rtorrent-cli get color" # Colours: auto, always, never
-    --state-dir: directory    # Where resume data is kept, or none [default: the platform's state folder]
-    --config: path            # Read this configuration file, or none [default: the platform's, see `config path`]
+    --state-dir: directory    # Keep resume data here; none keeps nothing
+    --config: path            # Read this configuration file, or none
     --profile: string         # Use the configuration's [profile.NAME]
-    --help(-h)                # Print help
-    ...sources: path          # Magnet link, .torrent file, its URL, `-` for standard input, or info hash
+    --help(-h)                # Print help (see more with '--help')
+    ...sources: path          # Magnet link, .torrent file or its URL, info hash, - (standard input)
   ]
 
   def "nu-complete rtorrent-cli info port_map" [] {
@@ -229,38 +229,38 @@ module completions {
     --peer: string            # Call this peer too
     --tracker: string         # Announce to this tracker too
     --no-trackers             # Ignore the source's own trackers
-    --header(-H): string      # Send this header when a .torrent is fetched from its URL
-    --user-agent: string      # What HTTP servers and peers are told to be the client
+    --header(-H): string      # Send this header when fetching a .torrent
+    --user-agent: string      # What servers and peers are told to be the client
     --ipv4(-4)                # Use IPv4 alone
     --ipv6(-6)                # Use IPv6 alone
-    --interface: string       # Let nothing leave but by this interface; if it goes away, end (exit code 6)
-    --proxy: string           # Let nothing leave but through this proxy: socks5h://[USER:PASSWORD@]IP:PORT or http://...
+    --interface: string       # Go out by this interface alone
+    --proxy: string           # Go through socks5h://HOST:PORT or http:// alone
     --dns: string             # Ask this name server, not the system's
     --max-peers: string       # Connections an item, at most
     --memory: string          # Buffers of the whole run, at most
     --no-dht                  # Do not use the DHT
-    --dht-bootstrap: string   # Enter the DHT here
+    --dht-bootstrap: string   # Enter the DHT here, at HOST:PORT
     --no-pex                  # Do not exchange peers with peers
-    --port-map: string@"nu-complete rtorrent-cli info port_map" # Have the router forward our port, by UPnP, NAT-PMP or PCP: yes, no [default: yes for seed, no for others]
+    --port-map: string@"nu-complete rtorrent-cli info port_map" # Have the router forward our port, as seed does
     --no-lsd                  # Do not look for peers on the local network
     --web-seed: string        # Fetch from this web server too (BEP 19)
-    --allow-private           # Let torrents name web seeds and trackers on the local network
-    --blocklist: path         # Have nothing to do with the peers that this list names, plain or gzip: CIDR, P2P and eMule lines
-    --no-web-seeds            # Do not fetch from the web seeds that a torrent names
-    --transport: string@"nu-complete rtorrent-cli info transport" # Reach peers over: auto (TCP and uTP, whichever connects first), tcp, utp
-    --encryption: string@"nu-complete rtorrent-cli info encryption" # Encrypt connections to peers: auto (with those that want it), require (all), off
-    --metadata-timeout: string # Give up if a magnet's metadata is not here in time
+    --allow-private           # Let torrents name servers on the local network
+    --blocklist: path         # Shun the peers in this list (CIDR, P2P, eMule)
+    --no-web-seeds            # Do not fetch from the torrent's web seeds
+    --transport: string@"nu-complete rtorrent-cli info transport" # Call peers over auto, tcp, utp
+    --encryption: string@"nu-complete rtorrent-cli info encryption" # Encrypt: auto, require, off
+    --metadata-timeout: string # Wait so long for metadata
     --json                    # One JSON object a line on standard output
-    --progress: string@"nu-complete rtorrent-cli info progress" # Progress on standard error: auto, bar, plain, none
+    --progress: string@"nu-complete rtorrent-cli info progress" # Progress: auto, bar, plain, none
     --quiet(-q)               # Show errors alone
-    --verbose(-v)             # Say more: causes of errors, then what the engine does (-vv, -vvv)
+    --verbose(-v)             # Say more: causes of errors; -vv and -vvv: every step
     --log: path               # Write a log to this file (with -v more of it)
     --color: string@"nu-complete rtorrent-cli info color" # Colours: auto, always, never
-    --state-dir: directory    # Where resume data is kept, or none [default: the platform's state folder]
-    --config: path            # Read this configuration file, or none [default: the platform's, see `config path`]
+    --state-dir: directory    # Keep resume data here; none keeps nothing
+    --config: path            # Read this configuration file, or none
     --profile: string         # Use the configuration's [profile.NAME]
-    --help(-h)                # Print help
-    source: path              # Magnet link, .torrent file, its URL, `-` for standard input, or info hash
+    --help(-h)                # Print help (see more with '--help')
+    source: path              # Magnet link, .torrent file or its URL, info hash, - (standard input)
   ]
 
   def "nu-complete rtorrent-cli verify progress" [] {
@@ -273,25 +273,25 @@ module completions {
 
   # Check data on disk against a torrent
   export extern "rtorrent-cli verify" [
-    --select(-s): string      # Only these: numbers (1-5,8), globs ('**/*.mkv'), ext:mkv,srt, size>100M, re:..., folder/
-    --exclude(-x): string     # All but these
+    --select(-s): string      # Only these: 1-5,8 '**/*.mkv' ext:mkv 'size>1G' re:X dir/
+    --exclude(-x): string     # All but these, written as for --select
     --ipv4(-4)                # Use IPv4 alone
     --ipv6(-6)                # Use IPv6 alone
-    --interface: string       # Let nothing leave but by this interface; if it goes away, end (exit code 6)
-    --proxy: string           # Let nothing leave but through this proxy: socks5h://[USER:PASSWORD@]IP:PORT or http://...
+    --interface: string       # Go out by this interface alone
+    --proxy: string           # Go through socks5h://HOST:PORT or http:// alone
     --dns: string             # Ask this name server, not the system's
     --json                    # One JSON object a line on standard output
-    --progress: string@"nu-complete rtorrent-cli verify progress" # Progress on standard error: auto, bar, plain, none
+    --progress: string@"nu-complete rtorrent-cli verify progress" # Progress: auto, bar, plain, none
     --quiet(-q)               # Show errors alone
-    --verbose(-v)             # Say more: causes of errors, then what the engine does (-vv, -vvv)
+    --verbose(-v)             # Say more: causes of errors; -vv and -vvv: every step
     --log: path               # Write a log to this file (with -v more of it)
     --color: string@"nu-complete rtorrent-cli verify color" # Colours: auto, always, never
-    --state-dir: directory    # Where resume data is kept, or none [default: the platform's state folder]
-    --config: path            # Read this configuration file, or none [default: the platform's, see `config path`]
+    --state-dir: directory    # Keep resume data here; none keeps nothing
+    --config: path            # Read this configuration file, or none
     --profile: string         # Use the configuration's [profile.NAME]
-    --help(-h)                # Print help
-    source: path              # The .torrent: a file, its URL, or `-` for standard input
-    path?: path               # The folder that `get -d` would have had, or the file or top folder itself
+    --help(-h)                # Print help (see more with '--help')
+    source: path              # The .torrent: a file, its URL, or - (standard input)
+    path?: path               # The folder of `get -d`, or the file or folder itself
   ]
 
   def "nu-complete rtorrent-cli create progress" [] {
@@ -304,30 +304,30 @@ module completions {
 
   # Make a .torrent of a file or folder
   export extern "rtorrent-cli create" [
-    --output(-o): path        # Write the torrent here, `-` for standard output [default: NAME.torrent in this folder]
+    --output(-o): path        # Write here; - is standard output [default: NAME.torrent]
     --force(-f)               # Replace a file that is there
     --dry-run(-n)             # Show what would be in it, hash and write nothing
-    --glob(-g): string        # Only files that match; `!PAT` leaves out; again for more, the last that matches decides
-    --hidden                  # Files and folders whose names begin with a dot too
-    --ignore-files            # Leave out what .gitignore and .ignore files in the folder name
+    --glob(-g): string        # Only files that match; !PAT leaves out
+    --hidden                  # Files and folders that begin with a dot too
+    --ignore-files            # Leave out what .gitignore and .ignore files name
     --follow(-L)              # Take what links lead to
     --v2                      # A v2 torrent (BEP 52): every file has its own tree of SHA-256 hashes; older programs can't read it
     --hybrid                  # Both v1 and v2 in one torrent, for programs old and new
     --name: string            # Another name for the single file or the top folder
-    --piece-length: string    # Bytes of a piece, a power of two [default: by the size, 16 KiB to 16 MiB]
-    --tracker(-t): string     # Announce here; again for the next tier, with commas for more of one tier
+    --piece-length: string    # Bytes of a piece, a power of two [default: by size]
+    --tracker(-t): string     # Announce here; again for the next tier
     --web-seed(-w): string    # This web server has the files too (BEP 19)
-    --private                 # Peers from its trackers alone, no DHT, no exchange (BEP 27)
-    --source: string          # A word that gives it an info hash of its own, as private trackers want it
+    --private                 # Peers from its trackers alone (BEP 27)
+    --source: string          # A word that gives it an info hash of its own
     --comment(-c): string     # A comment
-    --no-date                 # Do not say when it was made [default: now, or SOURCE_DATE_EPOCH]
+    --no-date                 # Do not say when it was made
     --json                    # One JSON object a line on standard output
-    --progress: string@"nu-complete rtorrent-cli create progress" # Progress on standard error: auto, bar, plain, none
+    --progress: string@"nu-complete rtorrent-cli create progress" # Progress: auto, bar, plain, none
     --quiet(-q)               # Show errors alone
-    --verbose(-v)             # Say more: causes of errors, then what the engine does (-vv, -vvv)
+    --verbose(-v)             # Say more: causes of errors; -vv and -vvv: every step
     --log: path               # Write a log to this file (with -v more of it)
     --color: string@"nu-complete rtorrent-cli create color" # Colours: auto, always, never
-    --help(-h)                # Print help
+    --help(-h)                # Print help (see more with '--help')
     path: path                # The file or folder to share
   ]
 
@@ -359,47 +359,47 @@ module completions {
   export extern "rtorrent-cli seed" [
     --seed-ratio: string      # Seed until R times the size is uploaded
     --seed-time: string       # Seed for so long; a bare number is minutes, inf for ever
-    --super                   # Let each peer know of few pieces at a time, so that the first copy costs the least upload
-    --check: string@"nu-complete rtorrent-cli seed check" # What is believed without hashing: quick (intact resume data), full (nothing)
-    --limit-down: string      # Download no faster, all items together; 0 is no limit
-    --limit-up: string        # Upload no faster, all items together; 0 is no limit
-    --limit-schedule: string  # Limits by the time of day, as in 22:00-07:00=0,*=2M (DOWN, DOWN/UP or pause); the first that fits counts
+    --super                   # Show each peer few pieces (BEP 16)
+    --check: string@"nu-complete rtorrent-cli seed check" # Check what is there: quick, full
+    --limit-down: string      # Download no faster, all items together
+    --limit-up: string        # Upload no faster, all items together
+    --limit-schedule: string  # By time of day, as in 22:00-07:00=0,*=2M
     --port(-p): string        # Listen here [default: any free port]
     --peer: string            # Call this peer too
     --tracker: string         # Announce to this tracker too
     --no-trackers             # Ignore the source's own trackers
-    --header(-H): string      # Send this header when a .torrent is fetched from its URL
-    --user-agent: string      # What HTTP servers and peers are told to be the client
+    --header(-H): string      # Send this header when fetching a .torrent
+    --user-agent: string      # What servers and peers are told to be the client
     --ipv4(-4)                # Use IPv4 alone
     --ipv6(-6)                # Use IPv6 alone
-    --interface: string       # Let nothing leave but by this interface; if it goes away, end (exit code 6)
-    --proxy: string           # Let nothing leave but through this proxy: socks5h://[USER:PASSWORD@]IP:PORT or http://...
+    --interface: string       # Go out by this interface alone
+    --proxy: string           # Go through socks5h://HOST:PORT or http:// alone
     --dns: string             # Ask this name server, not the system's
     --max-peers: string       # Connections an item, at most
     --memory: string          # Buffers of the whole run, at most
     --no-dht                  # Do not use the DHT
-    --dht-bootstrap: string   # Enter the DHT here
+    --dht-bootstrap: string   # Enter the DHT here, at HOST:PORT
     --no-pex                  # Do not exchange peers with peers
-    --port-map: string@"nu-complete rtorrent-cli seed port_map" # Have the router forward our port, by UPnP, NAT-PMP or PCP: yes, no [default: yes for seed, no for others]
+    --port-map: string@"nu-complete rtorrent-cli seed port_map" # Have the router forward our port, as seed does
     --no-lsd                  # Do not look for peers on the local network
     --web-seed: string        # Fetch from this web server too (BEP 19)
-    --allow-private           # Let torrents name web seeds and trackers on the local network
-    --blocklist: path         # Have nothing to do with the peers that this list names, plain or gzip: CIDR, P2P and eMule lines
-    --no-web-seeds            # Do not fetch from the web seeds that a torrent names
-    --transport: string@"nu-complete rtorrent-cli seed transport" # Reach peers over: auto (TCP and uTP, whichever connects first), tcp, utp
-    --encryption: string@"nu-complete rtorrent-cli seed encryption" # Encrypt connections to peers: auto (with those that want it), require (all), off
+    --allow-private           # Let torrents name servers on the local network
+    --blocklist: path         # Shun the peers in this list (CIDR, P2P, eMule)
+    --no-web-seeds            # Do not fetch from the torrent's web seeds
+    --transport: string@"nu-complete rtorrent-cli seed transport" # Call peers over auto, tcp, utp
+    --encryption: string@"nu-complete rtorrent-cli seed encryption" # Encrypt: auto, require, off
     --json                    # One JSON object a line on standard output
-    --progress: string@"nu-complete rtorrent-cli seed progress" # Progress on standard error: auto, bar, plain, none
+    --progress: string@"nu-complete rtorrent-cli seed progress" # Progress: auto, bar, plain, none
     --quiet(-q)               # Show errors alone
-    --verbose(-v)             # Say more: causes of errors, then what the engine does (-vv, -vvv)
+    --verbose(-v)             # Say more: causes of errors; -vv and -vvv: every step
     --log: path               # Write a log to this file (with -v more of it)
     --color: string@"nu-complete rtorrent-cli seed color" # Colours: auto, always, never
-    --state-dir: directory    # Where resume data is kept, or none [default: the platform's state folder]
-    --config: path            # Read this configuration file, or none [default: the platform's, see `config path`]
+    --state-dir: directory    # Keep resume data here; none keeps nothing
+    --config: path            # Read this configuration file, or none
     --profile: string         # Use the configuration's [profile.NAME]
-    --help(-h)                # Print help
-    source: path              # The .torrent: a file, its URL, or `-` for standard input
-    path?: path               # The folder that `get -d` would have had, or the file or top folder itself
+    --help(-h)                # Print help (see more with '--help')
+    source: path              # The .torrent: a file, its URL, or - (standard input)
+    path?: path               # The folder of `get -d`, or the file or folder itself
   ]
 
   def "nu-complete rtorrent-cli stream port_map" [] {
@@ -424,56 +424,56 @@ module completions {
 
   # Play while it downloads: an HTTP server for players
   export extern "rtorrent-cli stream" [
-    --player: string          # Run this (split into words, no shell) with the URL as its last word, or in the place of {}; end when it ends
+    --player: string          # Run this player with the URL; end when it ends
     --http-port: string       # Serve players here [default: any free port]
-    --http-bind: string       # Let players on other machines in: the address to listen on, 0.0.0.0 or :: for all
+    --http-bind: string       # Listen on this address
     --dir(-d): directory      # Where downloads go; made if missing
-    --output(-o): string      # Another name for the single file or the top folder
+    --output(-o): string      # Name of the file or top folder
     --overwrite               # Replace a file of something else that is in the way
-    --select(-s): string      # Only these: numbers (1-5,8), globs ('**/*.mkv'), ext:mkv,srt, size>100M, re:..., folder/
-    --exclude(-x): string     # All but these
+    --select(-s): string      # Only these: 1-5,8 '**/*.mkv' ext:mkv 'size>1G' re:X dir/
+    --exclude(-x): string     # All but these, written as for --select
     --no-upload               # Serve no other peers
-    --limit-down: string      # Download no faster, all items together; 0 is no limit
-    --limit-up: string        # Upload no faster, all items together; 0 is no limit
-    --limit-schedule: string  # Limits by the time of day, as in 22:00-07:00=0,*=2M (DOWN, DOWN/UP or pause); the first that fits counts
-    --metadata-timeout: string # Give up if a magnet's metadata is not here in time
+    --limit-down: string      # Download no faster, all items together
+    --limit-up: string        # Upload no faster, all items together
+    --limit-schedule: string  # By time of day, as in 22:00-07:00=0,*=2M
+    --metadata-timeout: string # Wait so long for metadata
     --stall-timeout: string   # Give up if nothing comes for so long
-    --max-time(-m): string    # Stop the run after so long, state saved
+    --max-time(-m): string    # End the run after so long, state saved
     --port(-p): string        # Listen here [default: any free port]
     --peer: string            # Call this peer too
     --tracker: string         # Announce to this tracker too
     --no-trackers             # Ignore the source's own trackers
-    --header(-H): string      # Send this header when a .torrent is fetched from its URL
-    --user-agent: string      # What HTTP servers and peers are told to be the client
+    --header(-H): string      # Send this header when fetching a .torrent
+    --user-agent: string      # What servers and peers are told to be the client
     --ipv4(-4)                # Use IPv4 alone
     --ipv6(-6)                # Use IPv6 alone
-    --interface: string       # Let nothing leave but by this interface; if it goes away, end (exit code 6)
-    --proxy: string           # Let nothing leave but through this proxy: socks5h://[USER:PASSWORD@]IP:PORT or http://...
+    --interface: string       # Go out by this interface alone
+    --proxy: string           # Go through socks5h://HOST:PORT or http:// alone
     --dns: string             # Ask this name server, not the system's
     --max-peers: string       # Connections an item, at most
     --memory: string          # Buffers of the whole run, at most
     --no-dht                  # Do not use the DHT
-    --dht-bootstrap: string   # Enter the DHT here
+    --dht-bootstrap: string   # Enter the DHT here, at HOST:PORT
     --no-pex                  # Do not exchange peers with peers
-    --port-map: string@"nu-complete rtorrent-cli stream port_map" # Have the router forward our port, by UPnP, NAT-PMP or PCP: yes, no [default: yes for seed, no for others]
+    --port-map: string@"nu-complete rtorrent-cli stream port_map" # Have the router forward our port, as seed does
     --no-lsd                  # Do not look for peers on the local network
     --web-seed: string        # Fetch from this web server too (BEP 19)
-    --allow-private           # Let torrents name web seeds and trackers on the local network
-    --blocklist: path         # Have nothing to do with the peers that this list names, plain or gzip: CIDR, P2P and eMule lines
-    --no-web-seeds            # Do not fetch from the web seeds that a torrent names
-    --transport: string@"nu-complete rtorrent-cli stream transport" # Reach peers over: auto (TCP and uTP, whichever connects first), tcp, utp
-    --encryption: string@"nu-complete rtorrent-cli stream encryption" # Encrypt connections to peers: auto (with those that want it), require (all), off
+    --allow-private           # Let torrents name servers on the local network
+    --blocklist: path         # Shun the peers in this list (CIDR, P2P, eMule)
+    --no-web-seeds            # Do not fetch from the torrent's web seeds
+    --transport: string@"nu-complete rtorrent-cli stream transport" # Call peers over auto, tcp, utp
+    --encryption: string@"nu-complete rtorrent-cli stream encryption" # Encrypt: auto, require, off
     --json                    # One JSON object a line on standard output
-    --progress: string@"nu-complete rtorrent-cli stream progress" # Progress on standard error: auto, bar, plain, none
+    --progress: string@"nu-complete rtorrent-cli stream progress" # Progress: auto, bar, plain, none
     --quiet(-q)               # Show errors alone
-    --verbose(-v)             # Say more: causes of errors, then what the engine does (-vv, -vvv)
+    --verbose(-v)             # Say more: causes of errors; -vv and -vvv: every step
     --log: path               # Write a log to this file (with -v more of it)
     --color: string@"nu-complete rtorrent-cli stream color" # Colours: auto, always, never
-    --state-dir: directory    # Where resume data is kept, or none [default: the platform's state folder]
-    --config: path            # Read this configuration file, or none [default: the platform's, see `config path`]
+    --state-dir: directory    # Keep resume data here; none keeps nothing
+    --config: path            # Read this configuration file, or none
     --profile: string         # Use the configuration's [profile.NAME]
-    --help(-h)                # Print help
-    source: path              # Magnet link, .torrent file, its URL, `-` for standard input, or info hash
+    --help(-h)                # Print help (see more with '--help')
+    source: path              # Magnet link, .torrent file or its URL, info hash, - (standard input)
     file?: string             # Only this file, named as for --select
   ]
 
@@ -488,43 +488,43 @@ module completions {
   # Say what works from here: DHT, calls from outside, disk, hashes
   export extern "rtorrent-cli doctor" [
     --dir(-d): directory      # The folder whose disk is tried
-    --port(-p): string        # The port that others are to call [default: any free port]
-    --dht-bootstrap: string   # Ask this node of the DHT, not the well-known ones
+    --port(-p): string        # Listen here [default: any free port]
+    --dht-bootstrap: string   # Enter the DHT here
     --ipv4(-4)                # Use IPv4 alone
     --ipv6(-6)                # Use IPv6 alone
-    --interface: string       # Let nothing leave but by this interface; if it goes away, end (exit code 6)
-    --proxy: string           # Let nothing leave but through this proxy: socks5h://[USER:PASSWORD@]IP:PORT or http://...
+    --interface: string       # Go out by this interface alone
+    --proxy: string           # Go through socks5h://HOST:PORT or http:// alone
     --dns: string             # Ask this name server, not the system's
     --json                    # One JSON object a line on standard output
-    --progress: string@"nu-complete rtorrent-cli doctor progress" # Progress on standard error: auto, bar, plain, none
+    --progress: string@"nu-complete rtorrent-cli doctor progress" # Progress: auto, bar, plain, none
     --quiet(-q)               # Show errors alone
-    --verbose(-v)             # Say more: causes of errors, then what the engine does (-vv, -vvv)
+    --verbose(-v)             # Say more: causes of errors; -vv and -vvv: every step
     --log: path               # Write a log to this file (with -v more of it)
     --color: string@"nu-complete rtorrent-cli doctor color" # Colours: auto, always, never
-    --state-dir: directory    # Where resume data is kept, or none [default: the platform's state folder]
-    --config: path            # Read this configuration file, or none [default: the platform's, see `config path`]
+    --state-dir: directory    # Keep resume data here; none keeps nothing
+    --config: path            # Read this configuration file, or none
     --profile: string         # Use the configuration's [profile.NAME]
-    --help(-h)                # Print help
+    --help(-h)                # Print help (see more with '--help')
   ]
 
   # Show the downloads that the state folder knows
   export extern "rtorrent-cli ls" [
     --unfinished(-u)          # Only those that are not complete
     --json                    # One JSON object a line
-    --state-dir: directory    # Where resume data is kept, or none [default: the platform's state folder]
-    --config: path            # Read this configuration file, or none [default: the platform's, see `config path`]
+    --state-dir: directory    # Keep resume data here; none keeps nothing
+    --config: path            # Read this configuration file, or none
     --profile: string         # Use the configuration's [profile.NAME]
-    --help(-h)                # Print help
+    --help(-h)                # Print help (see more with '--help')
   ]
 
   # Forget a download; its files stay
   export extern "rtorrent-cli rm" [
     --complete                # All that are complete
     --gone                    # All of which nothing is on disk any more
-    --state-dir: directory    # Where resume data is kept, or none [default: the platform's state folder]
-    --config: path            # Read this configuration file, or none [default: the platform's, see `config path`]
+    --state-dir: directory    # Keep resume data here; none keeps nothing
+    --config: path            # Read this configuration file, or none
     --profile: string         # Use the configuration's [profile.NAME]
-    --help(-h)                # Print help
+    --help(-h)                # Print help (see more with '--help')
     ...which: string          # Info hash, its beginning, or name, as `ls` shows them
   ]
 
@@ -565,7 +565,7 @@ module completions {
   # Print the manual page, or write all pages to a folder
   export extern "rtorrent-cli man" [
     --help(-h)                # Print help
-    dir?: directory           # Write a page for each command to this folder
+    what?: directory          # The page of this command, or a folder to write all pages to
   ]
 
 }

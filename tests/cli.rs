@@ -148,7 +148,7 @@ fn environment_variables_stand_for_flags() {
     let place = Place::new();
     let seen = seen(place.command().args([HASH]).env("RTORRENT_CLI_PORT", "nonsense"));
     assert_eq!(seen.code, Some(2));
-    assert!(seen.err.contains("not a port"), "{}", seen.err);
+    assert!(seen.err.starts_with("error: RTORRENT_CLI_PORT: \"nonsense\" is not a port"), "{}", seen.err);
 }
 
 #[test]
@@ -199,6 +199,28 @@ fn errors_are_events_under_json() {
         (&events[1]["event"], &events[1]["failed"], &events[1]["exit"]),
         (&json!("summary"), &json!(1), &json!(3))
     );
+}
+
+#[test]
+fn a_mistake_of_the_command_line_is_one_line_and_under_json_an_event() {
+    let seen = run(&["get", "--json", "--sequental", HASH]);
+    assert_eq!((seen.code, &*seen.err), (Some(2), "error: there is no flag --sequental; is it --sequential?\n"));
+    let event: Value = serde_json::from_str(&seen.out).unwrap();
+    assert_eq!((&event["event"], &event["code"], &event["id"]), (&json!("error"), &json!(2), &Value::Null));
+    let seen = run(&["get", "--select-file=1", HASH]);
+    assert_eq!((&*seen.out, &*seen.err), ("", "error: there is no flag --select-file; here that is --select\n"));
+}
+
+#[test]
+fn help_is_had_by_flag_and_by_word() {
+    let wanted = run(&["get", "--help"]);
+    assert_eq!((wanted.code, &*wanted.err), (Some(0), ""));
+    assert_eq!(run(&["help", "get"]).out, wanted.out);
+    assert_eq!(run(&["help"]).out, run(&["--help"]).out);
+    run(&["help", "verfy"]).fails(2, "help verify");
+    assert!(run(&["config", "show", "--help"]).out.contains("Usage: rtorrent-cli config show"));
+    let page = run(&["man", "get"]).out;
+    assert!(page.contains(".TH rtorrent-cli-get"), "{}", &page[..200.min(page.len())]);
 }
 
 #[test]

@@ -264,3 +264,44 @@ fn the_strip_shows_what_is_on_its_way() {
         terminal.lines(|screen| screen.contains("ended 130"));
     }
 }
+
+#[test]
+fn help_that_is_longer_than_the_terminal_is_paged_where_that_is_wanted() {
+    let program = env!("CARGO_BIN_EXE_rtorrent-cli");
+    let shown = |rows: u32, environment: &str| {
+        let line = format!("{environment} {program} get --help; echo ended $?; exec sleep 1000");
+        let terminal = Terminal::start_line(100, rows, |_| {}, &line)?;
+        Some(terminal.lines(|screen| screen.contains("ended")))
+    };
+    // A pager that says how often it saw the heading.
+    let pager = "PAGER='grep -c ^Network:'";
+    let Some(lines) = shown(30, pager) else { return };
+    assert_eq!(lines, ["1", "ended 0"]);
+    for plainly in [format!("{pager} NO_PAGER=1"), format!("{pager} TERM=dumb"), "PAGER=".to_owned()] {
+        let lines = shown(30, &plainly).unwrap();
+        assert!(lines.iter().any(|line| line.starts_with("Interrupted?")), "{plainly}: {lines:#?}");
+        assert_eq!(lines.last().unwrap(), "ended 0");
+    }
+    // A pager that is not there is not missed, and what fits needs none.
+    for (rows, environment) in [(30, "PAGER=no-such-pager"), (120, pager)] {
+        let lines = shown(rows, environment).unwrap();
+        assert!(lines.iter().any(|line| line.starts_with("Interrupted?")), "{environment}: {lines:#?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_manual_is_shown_by_man_on_a_terminal_and_is_itself_elsewhere() {
+    let program = env!("CARGO_BIN_EXE_rtorrent-cli");
+    let prepare = |home: &Path| {
+        use std::os::unix::fs::PermissionsExt as _;
+        let man = home.join("man");
+        std::fs::write(&man, "#!/bin/sh\necho \"asked with $*\"\ngrep -o 'TH rtorrent-cli-get'\n").unwrap();
+        std::fs::set_permissions(man, std::fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    let line = format!("PATH=.:$PATH {program} man get; {program} man get | head -n 3; echo ended $?; exec sleep 1000");
+    let Some(terminal) = Terminal::start_line(100, 30, prepare, &line) else { return };
+    let lines = terminal.lines(|screen| screen.contains("ended"));
+    assert_eq!(lines[..2], ["asked with -l -", "TH rtorrent-cli-get"], "{lines:#?}");
+    assert!(lines[2..].iter().any(|line| line.starts_with(".TH rtorrent-cli-get 1")), "{lines:#?}");
+}

@@ -1,6 +1,9 @@
-//! `-h` and `--help`: the flags that most people need on one screen, and all of them.
+//! `-h` and `--help`: the flags that most people need on one screen, and all of them, a line each. The manual pages say
+//! the rest.
 
-use clap::Command;
+use std::ffi::OsString;
+
+use clap::{Arg, ArgAction, Command};
 
 use super::args;
 
@@ -12,7 +15,6 @@ const COMMON: &[&str] = &[
     "sources",
     "dir",
     "name",
-    "check",
     "select",
     "exclude",
     "interactive",
@@ -25,6 +27,8 @@ const COMMON: &[&str] = &[
     "seed_time",
     "max_time",
     "stall_timeout",
+    "limit_down",
+    "limit_up",
     "trackers",
     "peers",
     "port",
@@ -32,64 +36,111 @@ const COMMON: &[&str] = &[
     "quiet",
     "verbose",
     "help",
-    "limit_down",
 ];
 
-/// What to print for a command line that asks for help; `None` where clap's own text is right.
-pub fn asked(arguments: &[std::ffi::OsString]) -> Option<String> {
-    let name = arguments.get(1)?.to_str()?;
-    let command = args::command();
-    let sub = command.find_subcommand(name)?;
+/// What to print for a command line that asks for help; `None` if it asks for something else.
+pub fn asked(arguments: &[OsString]) -> Option<String> {
     let short = arguments.iter().find(|argument| *argument == "-h" || *argument == "--help")? == "-h";
-    // The full name, as it stands in the usage line.
-    let text = |command: Command| command.bin_name(format!("rtorrent-cli {name}")).render_help().to_string();
-    let whole = text(sub.clone());
-    let long = whole.lines().count() > SCREEN;
-    Some(if short && long { text(common(sub.clone(), command.find_subcommand("get")?)) } else { whole })
+    Some(text(arguments, short, None))
+}
+
+/// The help of the command that `arguments` name, as wide as the terminal or as `width` says.
+fn text(arguments: &[OsString], short: bool, width: Option<usize>) -> String {
+    let root = args::command();
+    let (mut command, mut name) = (&root, "rtorrent-cli".to_owned());
+    for word in arguments.iter().skip(1) {
+        let Some(sub) = word.to_str().and_then(|word| command.find_subcommand(word)) else { break };
+        (command, name) = (sub, format!("{name} {}", sub.get_name()));
+    }
+    let render = |command: Command| {
+        // The full name, as it stands in the usage line.
+        let command = width.into_iter().fold(command.bin_name(&name), Command::term_width);
+        let command = if command.has_subcommands() { command } else { with_help_beside_the_rest(command) };
+        command.max_term_width(100).render_help().to_string()
+    };
+    let whole = render(command.clone());
+    match root.find_subcommand("get") {
+        Some(get) if short && whole.lines().count() > SCREEN => render(common(command.clone(), get)),
+        _ => whole,
+    }
+}
+
+/// `--help` below a heading that is there, where it needs none of its own.
+fn with_help_beside_the_rest(command: Command) -> Command {
+    let flags: Vec<_> = command.get_arguments().filter(|arg| !arg.is_positional()).collect();
+    let with_heading = flags.iter().find(|arg| arg.get_help_heading() == Some("Output")).or(flags.last());
+    let heading = with_heading.and_then(|arg| arg.get_help_heading()).map(str::to_owned);
+    let help = Arg::new("help").short('h').long("help").action(ArgAction::Help);
+    let help = help.help("This help; -h is short, --help has all flags");
+    let help = heading.into_iter().fold(help, Arg::help_heading);
+    command.disable_help_flag(true).arg(help)
 }
 
 fn common(command: Command, get: &Command) -> Command {
+    let manual = format!("--help shows all flags, `rtorrent-cli man {}` the manual.", command.get_name());
     command
         .mut_args(|arg| {
             let id = arg.get_id();
             let hide = !COMMON.contains(&id.as_str()) && get.get_arguments().any(|of_get| of_get.get_id() == id);
             arg.hide(hide)
         })
-        .after_help("--help shows all flags, `rtorrent-cli man | man -l -` the manual.")
+        .after_help(manual)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn lines(line: &[&str]) -> Vec<String> {
-        let arguments: Vec<_> = line.iter().map(std::ffi::OsString::from).collect();
-        asked(&arguments).unwrap().lines().map(str::to_owned).collect()
+    fn lines(line: &[&str], width: usize) -> Vec<String> {
+        let arguments: Vec<_> = std::iter::once(&"rtorrent-cli").chain(line).map(OsString::from).collect();
+        let short = line.contains(&"-h");
+        text(&arguments, short, Some(width)).lines().map(str::to_owned).collect()
+    }
+
+    /// Lines that go on with the text of the flag above.
+    fn wrapped(lines: &[String]) -> Vec<&String> {
+        let goes_on = |line: &&String| line.starts_with("        ") && !line.trim_start().starts_with('-');
+        lines.iter().filter(goes_on).collect()
     }
 
     #[test]
     fn the_short_help_of_every_command_fits_a_screen_and_has_what_is_its_own() {
-        let command = args::command();
-        for sub in command.get_subcommands() {
-            let short = lines(&["rtorrent-cli", sub.get_name(), "-h"]);
+        for sub in args::command().get_subcommands() {
+            let short = lines(&[sub.get_name(), "-h"], 80);
             assert!(short.len() <= SCREEN, "{}: {} lines", sub.get_name(), short.len());
-            assert!(short.iter().all(|line| line.chars().count() <= 100), "{short:#?}");
+            let wide: Vec<_> = short.iter().filter(|line| line.chars().count() > 80).collect();
+            assert!(wide.is_empty(), "{wide:#?}");
+            assert!(wrapped(&short).is_empty(), "{}: {:#?}", sub.get_name(), wrapped(&short));
         }
-        assert!(lines(&["rtorrent-cli", "info", "-h"]).join("\n").contains("--offline"));
-        assert!(lines(&["rtorrent-cli", "seed", "-h"]).join("\n").contains("--super"));
+        assert!(lines(&["info", "-h"], 80).join("\n").contains("--offline"));
+        assert!(lines(&["seed", "-h"], 80).join("\n").contains("--super"));
+        assert!(lines(&["-h"], 80).len() <= SCREEN);
     }
 
     #[test]
-    fn the_short_help_fits_a_screen_and_the_long_one_has_every_flag() {
-        let short = lines(&["rtorrent-cli", "get", "-h"]);
-        assert!(short.len() <= SCREEN, "{} lines", short.len());
-        assert!(short.iter().all(|line| line.chars().count() <= 100), "{short:#?}");
-        let long = lines(&["rtorrent-cli", "get", "--help"]).join("\n");
-        let command = args::command();
-        for arg in command.find_subcommand("get").unwrap().get_arguments() {
-            let long_name = arg.get_long().unwrap_or_default();
-            assert!(long.contains(&format!("--{long_name}")), "{long_name}");
-            assert!(!COMMON.contains(&arg.get_id().as_str()) || short.join("\n").contains(long_name), "{long_name}");
+    fn the_long_help_has_every_flag_and_gives_each_a_line() {
+        for sub in args::command().get_subcommands() {
+            let long = lines(&[sub.get_name(), "--help"], 80);
+            assert!(wrapped(&long).is_empty(), "{}: {:#?}", sub.get_name(), wrapped(&long));
+            let text = long.join("\n");
+            for arg in sub.get_arguments().filter_map(|arg| arg.get_long()) {
+                assert!(text.contains(&format!("--{arg}")), "{}: {arg}", sub.get_name());
+            }
         }
+        let short = lines(&["get", "-h"], 80).join("\n");
+        for id in COMMON {
+            let command = args::command();
+            let get = command.find_subcommand("get").unwrap();
+            let long = get.get_arguments().find(|arg| arg.get_id() == id).and_then(|arg| arg.get_long());
+            assert!(short.contains(long.unwrap_or_default()), "{id}");
+        }
+    }
+
+    #[test]
+    fn a_command_of_a_command_has_its_own_help() {
+        let usage = |line: &[&str]| lines(line, 80).into_iter().find(|line| line.starts_with("Usage")).unwrap();
+        assert!(usage(&["config", "show", "--help"]).contains("rtorrent-cli config show [OPTIONS]"));
+        assert!(usage(&["get", "a.torrent", "-h"]).contains("rtorrent-cli get [OPTIONS]"));
+        assert!(usage(&["--help"]).contains("rtorrent-cli <COMMAND>"));
     }
 }

@@ -1,21 +1,35 @@
-//! `man [DIR]`: the manual pages, one for the program and one for each command.
+//! `man [COMMAND|DIR]`: the manual pages, one for the program and one for each command.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::path::Path;
 
 use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;
 
 use super::args::{Cli, examples};
-use super::exit;
+use super::{exit, pager};
 
-/// Writes the page of the program itself.
-///
-/// # Errors
-/// If `out` cannot be written.
-pub fn write(out: &mut dyn Write) -> io::Result<()> {
-    let command = built();
-    page(&command, out)
+/// The page of a command, or of the program itself.
+pub fn page_of(command: Option<&str>) -> Vec<u8> {
+    let root = built();
+    let command = command.and_then(|name| root.find_subcommand(name)).unwrap_or(&root);
+    let mut out = Vec::new();
+    page(command, &mut out).expect("writing to memory");
+    out
+}
+
+/// Writes a page to standard output; on a terminal the system's `man` shows it, where there is one that reads it.
+pub fn show(page: &[u8]) {
+    if cfg!(target_os = "linux")
+        && io::stdout().is_terminal()
+        && let Some(input) = pager::input(page)
+    {
+        let mut man = std::process::Command::new("man");
+        man.args(["-l", "-"]).stdin(input);
+        pager::replace(man);
+    }
+    // A reader that goes away early has seen what it wanted.
+    let _ = io::stdout().write_all(page);
 }
 
 /// (file name, contents) of every page.
@@ -213,6 +227,9 @@ fn environment(command: &Command, out: &mut dyn Write) -> io::Result<()> {
         any = true;
         let text = "stands for --FLAG (in capitals, _ for -); a flag on the command line goes before";
         writeln!(out, ".TP\n\\fBRTORRENT_CLI_FLAG\\fR\n{}", escaped(text))?;
+        let text =
+            "what shows help that is longer than the terminal (less); NO_PAGER, an empty PAGER or cat: nothing does";
+        writeln!(out, ".TP\n\\fBPAGER\\fR, \\fBNO_PAGER\\fR\n{}", escaped(text))?;
     }
     if any {
         let text = "no colours; plain lines instead of bars; colours even where there is no terminal";

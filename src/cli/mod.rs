@@ -25,6 +25,7 @@ mod json;
 mod kept;
 mod look;
 pub mod man;
+mod pager;
 mod paint;
 mod passing;
 mod pick;
@@ -45,6 +46,7 @@ mod stream;
 mod strip;
 mod text;
 mod unresolved;
+mod usage;
 mod values;
 mod verify;
 mod watched;
@@ -72,15 +74,19 @@ pub fn main() -> ExitCode {
 
 /// Does what `arguments` say, the first of which is the program's name, and gives the exit code.
 pub fn execute(arguments: Vec<OsString>) -> u8 {
+    let arguments = match args::with_help_asked(arguments) {
+        Ok(arguments) => arguments,
+        Err(unknown) => return told(&unknown_command(&unknown)).code(),
+    };
     if let Some(glued) = args::glued_like_aria2(&arguments) {
-        return usage_error(glued).code();
+        return told_early(&usage_error(glued), &arguments).code();
     }
     let line = arguments.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
     let arguments = args::with_default_command(arguments);
     let place = Where::of(&arguments);
     let command = match configured(&place, &arguments) {
         Ok(command) => command,
-        Err(problem) => return told(&problem).code(),
+        Err(problem) => return told_early(&problem, &arguments).code(),
     };
     let read = command.clone().try_get_matches_from(&arguments);
     let read = read.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?.command, matches)));
@@ -113,11 +119,15 @@ fn configured(place: &Where, arguments: &[OsString]) -> Result<clap::Command, Pr
 /// Help and version go to standard output and are no error.
 fn usage(error: &clap::Error, arguments: &[OsString]) -> Exit {
     match help::asked(arguments).filter(|_| error.kind() == ErrorKind::DisplayHelp) {
-        Some(text) => {
-            let _ = std::io::stdout().write_all(text.as_bytes());
+        Some(text) => pager::show(&text),
+        // Version, and what there is to say to a line without any word.
+        None if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _ = error.print();
         }
         None => {
-            let _ = error.print();
+            let command = arguments.get(1).and_then(|word| word.to_str()).filter(|word| args::is_command(word));
+            let variable = |name: &str| std::env::var(name).ok();
+            return told_early(&usage::problem(error, command, arguments, variable), arguments);
         }
     }
     if error.use_stderr() { Exit::Usage } else { Exit::Success }
@@ -144,32 +154,48 @@ fn run(command: Command, place: &Where, line: Vec<String>) -> Exit {
             completions::write(args.shell, &mut std::io::stdout());
             Exit::Success
         }
-        Command::Man(args) => man(args.dir.as_deref()),
+        Command::Man(args) => man(args.what.as_deref()),
     }
 }
 
-fn man(dir: Option<&std::path::Path>) -> Exit {
-    match dir {
-        None => {
-            // A reader that goes away early has seen what it wanted.
-            let _ = man::write(&mut std::io::stdout());
-            Exit::Success
+fn man(what: Option<&std::path::Path>) -> Exit {
+    let page = match what {
+        None => man::page_of(None),
+        Some(command) if command.to_str().is_some_and(args::is_command) => man::page_of(command.to_str()),
+        Some(dir) => {
+            return match man::write_all(dir) {
+                Ok(()) => Exit::Success,
+                Err(error) => told(&error::file_problem("write to", dir, error)),
+            };
         }
-        Some(dir) => match man::write_all(dir) {
-            Ok(()) => Exit::Success,
-            Err(error) => told(&error::file_problem("write to", dir, error)),
-        },
+    };
+    man::show(&page);
+    Exit::Success
+}
+
+/// `help` was asked about a command that there is not.
+fn unknown_command(name: &str) -> Problem {
+    let problem = Problem::new(Exit::Usage, format!("there is no command {name:?}"));
+    match args::nearest_command(name) {
+        Some(near) => problem.hint(format!("try `rtorrent-cli help {near}`")),
+        None => problem.hint("`rtorrent-cli --help` lists them"),
     }
 }
 
 /// aria2 takes `-x16 -s16` for connections; here they would be files.
-fn usage_error(glued: &str) -> Exit {
+fn usage_error(glued: &str) -> Problem {
     let (flag, number) = glued.split_at(2);
     let meaning = if flag == "-s" { "selects the file" } else { "leaves out the file" };
-    told(
-        &Problem::new(Exit::Usage, format!("{glued}: {flag} {meaning} with that number here"))
-            .hint(format!("write {flag} {number} if you mean that; --max-peers limits the connections")),
-    )
+    Problem::new(Exit::Usage, format!("{glued}: {flag} {meaning} with that number here"))
+        .hint(format!("write {flag} {number} if you mean that; --max-peers limits the connections"))
+}
+
+/// Tells of an error that keeps a command from beginning; who asked for JSON gets it as an event too.
+fn told_early(problem: &Problem, arguments: &[OsString]) -> Exit {
+    if arguments.iter().take_while(|argument| *argument != "--").any(|argument| argument == "--json") {
+        let _ = writeln!(std::io::stdout(), "{}", json::error(None, None, problem.exit, &problem.to_string()));
+    }
+    told(problem)
 }
 
 /// Prints an error where there is no display, and passes its exit code on.

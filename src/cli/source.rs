@@ -7,6 +7,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::args::{is_command, nearest_command};
 use super::error::{Problem, file_problem};
 use super::exit::Exit;
 use super::text::{clip, escape};
@@ -209,11 +210,22 @@ fn read_hash(text: &str) -> Result<Given, Problem> {
 }
 
 fn not_found(text: &str) -> Problem {
+    if text.trim().is_empty() {
+        return Problem::new(Exit::NotFound, "a source is empty").hint("has a variable of the script no value?");
+    }
     let problem = Problem::new(Exit::NotFound, format!("no such file: {}", shown(text)));
     match text {
-        "create" => problem.hint(format!("this version has no command `{text}`")),
-        "info" | "verify" | "seed" | "stream" | "get" | "doctor" | "ls" | "rm" | "config" | "schema" => {
-            problem.hint("the command stands before all flags")
+        _ if is_command(text) => problem.hint("a command stands before all flags"),
+        "help" => problem.hint("`rtorrent-cli help` stands alone, or before a command"),
+        "add" | "download" | "fetch" | "start" => problem.hint("`rtorrent-cli get SRC` downloads"),
+        "check" => problem.hint("`rtorrent-cli verify` checks data on disk"),
+        "list" => problem.hint("`rtorrent-cli ls` lists downloads, `get --list SRC` the files of a torrent"),
+        "make" | "new" => problem.hint("`rtorrent-cli create` makes a .torrent"),
+        "play" => problem.hint("`rtorrent-cli stream` plays while it downloads"),
+        "remove" | "delete" => problem.hint("`rtorrent-cli rm` forgets a download"),
+        "show" | "files" => problem.hint("`rtorrent-cli info SRC` shows what a torrent holds"),
+        _ if nearest_command(text).is_some() => {
+            problem.hint(format!("is it the command {}?", nearest_command(text).unwrap_or_default()))
         }
         _ if text.starts_with("xt=") || text.starts_with("?xt=") => problem.hint("a magnet link begins with magnet:?"),
         _ => problem.hint("give a magnet link in quotes, a .torrent file, its URL, or an info hash"),
@@ -262,9 +274,23 @@ mod tests {
         assert_eq!(exit("magnet:?xt=urn:btih:xyz"), Exit::BadMagnet);
         assert_eq!(exit(&HASH[1..]), Exit::BadMagnet);
         assert_eq!(exit("no such file"), Exit::NotFound);
+        assert_eq!(exit(""), Exit::NotFound);
         assert_eq!(exit("ftp://example.org/a.torrent"), Exit::NotFound);
         assert_eq!(exit(env!("CARGO_MANIFEST_DIR")), Exit::NotATorrent);
         assert_eq!(exit(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")), Exit::NotATorrent);
+    }
+
+    #[test]
+    fn a_word_that_was_meant_for_a_command_is_seen() {
+        for (word, hint) in [
+            ("create", "before all flags"),
+            ("download", "rtorrent-cli get"),
+            ("verfy", "the command verify"),
+            ("film.torrent", "magnet link"),
+            ("", "variable"),
+        ] {
+            assert!(not_found(word).to_string().contains(hint), "{word}: {}", not_found(word));
+        }
     }
 
     #[test]

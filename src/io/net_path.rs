@@ -19,7 +19,8 @@ use tokio::time::timeout;
 
 use super::bound_dns;
 use super::device::Device;
-use super::proxy::{Proxy, ProxyError};
+use super::proxy::{Proxy, ProxyError, ProxyUrl};
+use super::resolve;
 use crate::proto::tracker::udp::Family;
 
 /// What the user allows (`-4 -6 --interface --proxy --dns`); the default allows everything.
@@ -28,7 +29,7 @@ pub struct PathRules {
     pub only: Option<Family>,
     /// Name or address of an interface.
     pub interface: Option<String>,
-    pub proxy: Option<Proxy>,
+    pub proxy: Option<ProxyUrl>,
     /// The name server that is asked instead of the system's.
     pub dns: Option<SocketAddr>,
 }
@@ -68,6 +69,10 @@ pub enum PathError {
     NoNameServer,
     #[error("the proxy {0}: {1}")]
     Proxy(String, String),
+    #[error("can't find the proxy {0}: {1}")]
+    NoProxy(String, String),
+    #[error("the name of the proxy, {0}, would be looked up past the interface")]
+    ProxyPastInterface(String),
 }
 
 impl PathError {
@@ -77,6 +82,8 @@ impl PathError {
             PathError::NoInterface(_) | PathError::Down(_) => Some("`ip addr` shows what there is; is the VPN up?"),
             PathError::Stub(_) | PathError::NoNameServer => Some("--dns ADDRESS names one that the interface leads to"),
             PathError::Proxy(..) => Some("check its address, and name and password in the URL"),
+            PathError::NoProxy(..) => Some("name it by its address, or mend the system's look-up of names"),
+            PathError::ProxyPastInterface(_) => Some("beside --interface name it by its address"),
             PathError::NoFamily(..) | PathError::Refused(..) | PathError::LostAddress(..) => None,
         }
     }
@@ -104,10 +111,11 @@ impl NetPath {
         NetPath::with(None, None, None, Vec::new())
     }
 
-    /// The path that `rules` leave.
+    /// The path that `rules` leave. A proxy that is named by a name is looked up now, as the only name that ever is, and
+    /// its address holds for the run; that waits as long as the system does.
     ///
     /// # Errors
-    /// If the interface is not there or not up, or names can't be looked up over it.
+    /// If the interface is not there or not up, or names can't be looked up over it, or the proxy is not found.
     pub fn new(rules: &PathRules) -> Result<NetPath, PathError> {
         let device = rules.interface.as_deref().map(Device::find).transpose()?;
         if let (Some(device), Some(only)) = (&device, rules.only) {
@@ -132,7 +140,8 @@ impl NetPath {
             (false, true) => Some(Family::V6),
             _ => None,
         });
-        let path = NetPath::with(only, device, rules.proxy.clone(), name_servers);
+        let proxy = rules.proxy.as_ref().map(|url| find_proxy(url, only, device.is_some())).transpose()?;
+        let path = NetPath::with(only, device, proxy, name_servers);
         if let Some(device) = &path.0.device {
             let refused = |e: io::Error| PathError::Refused(device.name.clone(), e.to_string());
             path.socket(true, Type::DGRAM).or_else(|_| path.socket(false, Type::DGRAM)).map_err(refused)?;
@@ -453,6 +462,18 @@ impl NetPath {
     }
 }
 
+/// The proxy at its address, of that family if one alone may be used.
+fn find_proxy(url: &ProxyUrl, only: Option<Family>, behind_interface: bool) -> Result<Proxy, PathError> {
+    let Some(name) = url.name() else { return Ok(url.at(Ipv4Addr::UNSPECIFIED.into())) };
+    if behind_interface {
+        return Err(PathError::ProxyPastInterface(name.to_owned()));
+    }
+    let failed = |why: &str| PathError::NoProxy(name.to_owned(), why.to_owned());
+    let found = resolve::ask_system(name).map_err(|error| failed(&error.why))?;
+    let fits = |ip: &&IpAddr| only.is_none_or(|only| ip.is_ipv4() == (only == Family::V4));
+    found.iter().find(fits).map(|ip| url.at(*ip)).ok_or_else(|| failed("it has no address of the family that is left"))
+}
+
 /// A name that stands for this machine wherever it is (RFC 6761, 6.3).
 pub(super) fn is_this_machine(host: &str) -> bool {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
@@ -487,6 +508,15 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::Unsupported);
     }
 
+    #[test]
+    fn a_proxy_that_cannot_be_found_is_an_error_and_beside_an_interface_its_name_is_not_looked_up() {
+        let proxy = Some(ProxyUrl::parse("socks5h://proxy.invalid:1080").unwrap());
+        let rules = PathRules { proxy, ..PathRules::default() };
+        assert!(matches!(NetPath::new(&rules), Err(PathError::NoProxy(name, _)) if name == "proxy.invalid"));
+        let url = rules.proxy.unwrap();
+        assert_eq!(find_proxy(&url, None, true).unwrap_err(), PathError::ProxyPastInterface("proxy.invalid".into()));
+    }
+
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn a_socket_tied_to_loopback_reaches_loopback_and_nothing_else() {
@@ -504,7 +534,7 @@ mod tests {
     #[tokio::test]
     async fn behind_a_proxy_there_is_neither_udp_nor_a_listener_and_a_dead_one_is_noticed() {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let proxy = Proxy::parse(&format!("socks5h://{free}")).unwrap();
+        let proxy = ProxyUrl::parse(&format!("socks5h://{free}")).unwrap();
         let path = NetPath::new(&PathRules { proxy: Some(proxy), ..PathRules::default() }).unwrap();
         assert!(path.listen_ips().is_empty() && path.udp_ips().is_empty());
         assert!(path.udp("127.0.0.1:0".parse().unwrap()).is_err());

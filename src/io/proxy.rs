@@ -11,7 +11,25 @@ use reqwest::Url;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// A proxy as the user named it. Its address is known: looking its name up would be traffic past it.
+use super::net_path::is_this_machine;
+
+/// A proxy as the user named it: by its address, or by a name that is to be looked up before anything else is sent.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ProxyUrl {
+    kind: Kind,
+    host: Host,
+    port: u16,
+    auth: Option<(String, String)>,
+    url: Url,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Host {
+    Ip(IpAddr),
+    Name(String),
+}
+
+/// A proxy whose address is known.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
     kind: Kind,
@@ -24,6 +42,13 @@ pub struct Proxy {
 enum Kind {
     Socks5,
     Http,
+}
+
+impl std::fmt::Debug for ProxyUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Without the password.
+        write!(f, "{:?} {:?}:{}", self.kind, self.host, self.port)
+    }
 }
 
 impl std::fmt::Debug for Proxy {
@@ -62,26 +87,39 @@ const WANTED: &str = "it wants a name and a password";
 /// Longest answer to a CONNECT.
 const MAX_ANSWER: usize = 16 * 1024;
 
-impl Proxy {
-    /// Reads `socks5h://[USER:PASSWORD@]ADDRESS:PORT` or `http://…`.
+impl ProxyUrl {
+    /// Reads `socks5h://[USER:PASSWORD@]HOST:PORT` or `http://…`; `socks5://` means the first.
     ///
     /// # Errors
     /// What is wrong with it, for a person.
-    pub fn parse(text: &str) -> Result<Proxy, String> {
-        let url =
-            Url::parse(text).map_err(|_| "a proxy is socks5h://ADDRESS:PORT or http://ADDRESS:PORT".to_owned())?;
-        let (kind, usual) = match url.scheme() {
-            "socks5h" => (Kind::Socks5, 1080),
+    pub fn parse(text: &str) -> Result<ProxyUrl, String> {
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return Err(format!("what kind of proxy is it? write socks5h://{text} or http://{text}"));
+        };
+        // A URL of http would lose its port 80, which is not the usual one of a proxy.
+        let url = Url::parse(&format!("proxy://{rest}"));
+        let url = url.map_err(|_| "a proxy is socks5h://HOST:PORT or http://HOST:PORT".to_owned())?;
+        let scheme = scheme.to_ascii_lowercase();
+        let (kind, usual) = match &*scheme {
+            // Names are always looked up by the proxy; nobody is worse off for that.
+            "socks5h" | "socks5" => (Kind::Socks5, 1080),
             "http" => (Kind::Http, 8080),
-            "socks5" => return Err("write socks5h://: names are looked up by the proxy, never here".into()),
-            other => return Err(format!("{other}:// is no proxy that is known; socks5h:// and http:// are")),
+            "socks4" | "socks4a" | "socks" => {
+                return Err(format!("{scheme}:// is not supported; most such proxies speak socks5h:// too"));
+            }
+            "https" => return Err("proxies over TLS are not supported; is it perhaps http://?".into()),
+            _ => return Err(format!("{scheme}:// is no proxy that is known; socks5h:// and http:// are")),
         };
         let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-        let ip: IpAddr = match host {
-            "localhost" => [127, 0, 0, 1].into(),
-            host => host.parse().map_err(|_| {
-                "name the proxy by its address: looking its name up would be traffic past the proxy".to_owned()
-            })?,
+        let fits_a_name = |c: char| c.is_ascii_alphanumeric() || ['.', '-', '_'].contains(&c);
+        let host = match host.parse() {
+            Ok(ip) => Host::Ip(ip),
+            // Wherever it is, and nobody is asked.
+            Err(_) if is_this_machine(host) => Host::Ip([127, 0, 0, 1].into()),
+            Err(_) if host.is_empty() || !host.chars().all(fits_a_name) => {
+                return Err(format!("{host:?} is neither a host name nor an address"));
+            }
+            Err(_) => Host::Name(host.to_owned()),
         };
         let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
         let auth = (!url.username().is_empty())
@@ -89,22 +127,35 @@ impl Proxy {
         if auth.as_ref().is_some_and(|(user, password)| user.len() > 255 || password.len() > 255) {
             return Err("name and password of a proxy have 255 bytes at most".into());
         }
-        let addr = SocketAddr::new(ip, url.port().unwrap_or(usual));
-        let mut full = url.clone();
-        // A URL leaves the usual port of http out, which is not that of a proxy.
-        let _ = full.set_ip_host(ip);
-        let url = match full.port() {
-            Some(_) => full.to_string(),
-            None => {
-                let user = auth
-                    .as_ref()
-                    .map_or(String::new(), |_| format!("{}:{}@", url.username(), url.password().unwrap_or_default()));
-                format!("{}://{user}{addr}", url.scheme())
-            }
-        };
-        Ok(Proxy { kind, addr, auth, url })
+        let port = url.port().unwrap_or(usual);
+        Ok(ProxyUrl { kind, host, port, auth, url })
     }
 
+    /// The name that must be looked up to reach it, if it has no address.
+    pub fn name(&self) -> Option<&str> {
+        match &self.host {
+            Host::Ip(_) => None,
+            Host::Name(name) => Some(name),
+        }
+    }
+
+    /// The proxy at its address; `found` is that of its name, where it has one.
+    pub fn at(&self, found: IpAddr) -> Proxy {
+        let ip = if let Host::Ip(ip) = self.host { ip } else { found };
+        let addr = SocketAddr::new(ip, self.port);
+        let login = match &self.auth {
+            Some(_) => format!("{}:{}@", self.url.username(), self.url.password().unwrap_or_default()),
+            None => String::new(),
+        };
+        let scheme = match self.kind {
+            Kind::Socks5 => "socks5h",
+            Kind::Http => "http",
+        };
+        Proxy { kind: self.kind, addr, auth: self.auth.clone(), url: format!("{scheme}://{login}{addr}") }
+    }
+}
+
+impl Proxy {
     /// For the HTTP client.
     pub fn url(&self) -> &str {
         &self.url
@@ -261,25 +312,48 @@ mod tests {
     use super::*;
     use tokio::net::TcpListener;
 
+    /// A proxy that is named by its address.
+    fn proxy(url: &str) -> Proxy {
+        let url = ProxyUrl::parse(url).unwrap();
+        assert_eq!(url.name(), None);
+        url.at([0, 0, 0, 0].into())
+    }
+
     #[test]
     fn urls_are_read_and_bad_ones_say_why() {
-        let proxy = Proxy::parse("socks5h://me:p%40ss@10.0.0.1").unwrap();
-        assert_eq!((proxy.kind, proxy.addr), (Kind::Socks5, "10.0.0.1:1080".parse().unwrap()));
-        assert_eq!(proxy.auth, Some(("me".into(), "p@ss".into())));
-        assert_eq!(proxy.url(), "socks5h://me:p%40ss@10.0.0.1:1080");
-        assert!(!format!("{proxy:?}").contains("ss"), "no password in what is logged");
-        assert_eq!(Proxy::parse("http://[::1]:3128").unwrap().addr, "[::1]:3128".parse().unwrap());
-        assert_eq!(Proxy::parse("http://localhost:3128").unwrap().url(), "http://127.0.0.1:3128/");
-        assert_eq!(Proxy::parse("http://10.0.0.1").unwrap().addr.port(), 8080);
+        let with_password = proxy("socks5h://me:p%40ss@10.0.0.1");
+        assert_eq!((with_password.kind, with_password.addr), (Kind::Socks5, "10.0.0.1:1080".parse().unwrap()));
+        assert_eq!(with_password.auth, Some(("me".into(), "p@ss".into())));
+        assert_eq!(with_password.url(), "socks5h://me:p%40ss@10.0.0.1:1080");
+        assert!(!format!("{with_password:?}").contains("ss"), "no password in what is logged");
+        assert_eq!(proxy("http://[::1]:3128").addr, "[::1]:3128".parse().unwrap());
+        assert_eq!(proxy("http://localhost:3128").url(), "http://127.0.0.1:3128");
+        assert_eq!(proxy("http://10.0.0.1").addr.port(), 8080);
+        assert_eq!(proxy("http://10.0.0.1:80").url(), "http://10.0.0.1:80");
         for (bad, why) in [
-            ("socks5://10.0.0.1:1", "socks5h://"),
-            ("https://10.0.0.1:1", "https://"),
-            ("socks5h://proxy.example:1", "address"),
-            ("10.0.0.1:1080", "socks5h://"),
+            ("socks4://10.0.0.1:1", "socks5h://"),
+            ("https://10.0.0.1:1", "http://"),
+            ("ftp://10.0.0.1:1", "socks5h://"),
+            ("10.0.0.1:1080", "socks5h://10.0.0.1:1080"),
+            ("localhost:1080", "http://localhost:1080"),
+            ("socks5h://:1080", "HOST:PORT"),
+            ("socks5h://a%20b:1080", "host"),
+            ("socks5h://a:99999", "HOST:PORT"),
         ] {
-            let error = Proxy::parse(bad).unwrap_err();
+            let error = ProxyUrl::parse(bad).unwrap_err();
             assert!(error.contains(why), "{bad}: {error}");
         }
+    }
+
+    #[test]
+    fn a_name_is_left_to_be_looked_up_and_all_others_are_the_proxys_to_find() {
+        let url = ProxyUrl::parse("socks5://u:p@proxy.example:1").unwrap();
+        assert_eq!(url.name(), Some("proxy.example"));
+        assert!(!format!("{url:?}").contains("p@"), "no password in what is logged");
+        let found = url.at("2001:db8::7".parse().unwrap());
+        assert_eq!((found.kind, found.addr), (Kind::Socks5, "[2001:db8::7]:1".parse().unwrap()));
+        assert_eq!(found.url(), "socks5h://u:p@[2001:db8::7]:1", "not socks5, which would look targets up here");
+        assert_eq!(ProxyUrl::parse("http://proxy_1").unwrap().at([10, 0, 0, 1].into()).url(), "http://10.0.0.1:8080");
     }
 
     /// What a proxy of one connection heard, when it answers with these words one after the other.
@@ -301,7 +375,7 @@ mod tests {
             }
             heard
         };
-        let proxy = Proxy::parse(&url.replace("ADDR", &addr.to_string())).unwrap();
+        let proxy = proxy(&url.replace("ADDR", &addr.to_string()));
         let client = async {
             let mut stream = TcpStream::connect(addr).await.unwrap();
             proxy.tunnel(&mut stream, "1.2.3.4:258".parse().unwrap()).await
@@ -348,7 +422,7 @@ mod tests {
             };
             let client = async {
                 let mut stream = TcpStream::connect(addr).await.unwrap();
-                Proxy::parse(&format!("socks5h://{addr}")).unwrap().associate(&mut stream).await
+                proxy(&format!("socks5h://{addr}")).associate(&mut stream).await
             };
             let (got, asked) = tokio::join!(client, server);
             assert_eq!(asked, [5, 3, 0, 1, 0, 0, 0, 0, 0, 0]);

@@ -1,5 +1,5 @@
 //! Host names to addresses: by the system, or behind a fence by name servers that are asked over the permitted path;
-//! never here if a proxy looks names up.
+//! never here if a proxy looks names up, but for the proxy's own ([`NetPath::new`]).
 //!
 //! The system's look-up blocks, for many seconds where a name server is dead, and can't be called off. Each runs on a
 //! thread of its own that nothing ever waits for: neither the exit of the program nor a runtime that is shut down.
@@ -177,7 +177,8 @@ async fn ask_servers(servers: Arc<BoundDns>, host: String, tell: watch::Sender<O
     tell.send_replace(Some(found));
 }
 
-fn ask_system(host: &str) -> Answer {
+/// What the system says; waits as long as it does.
+pub(super) fn ask_system(host: &str) -> Answer {
     let failed = |why: String| ResolveError { host: host.into(), why };
     let found = (host, 0).to_socket_addrs().map_err(|error| failed(plain(&error.to_string())))?;
     each_once(host, found.map(|addr| addr.ip()))
@@ -215,7 +216,7 @@ mod tests {
 
     #[tokio::test]
     async fn behind_a_proxy_no_name_is_looked_up_here() {
-        let proxy = crate::io::proxy::Proxy::parse("socks5h://127.0.0.1:9").unwrap();
+        let proxy = crate::io::proxy::ProxyUrl::parse("socks5h://127.0.0.1:9").unwrap();
         let rules = crate::io::net_path::PathRules { proxy: Some(proxy), ..Default::default() };
         let resolver = Resolver::on(NetPath::new(&rules).unwrap());
         assert!(resolver.lookup("tracker.example").await.unwrap_err().why.contains("proxy"));

@@ -17,7 +17,7 @@ use crate::cli::values::{parse_host_port, parse_ports};
 
 #[derive(Args, Debug)]
 pub struct InfoArgs {
-    /// Magnet link, .torrent file, its URL, `-` for standard input, or info hash
+    /// Magnet link, .torrent file or its URL, info hash, - (standard input)
     #[arg(value_name = "SRC", value_hint = ValueHint::FilePath)]
     pub source: OsString,
     /// Show what a magnet link says itself, ask nobody
@@ -34,7 +34,7 @@ pub struct InfoArgs {
     pub scrape: bool,
     #[command(flatten)]
     pub network: NetworkArgs,
-    /// Give up if a magnet's metadata is not here in time
+    /// Wait so long for metadata
     #[arg(long, value_name = "T", default_value = "5m", value_parser = parse_time_limit, help_heading = "Limits")]
     #[arg(env = "RTORRENT_CLI_METADATA_TIMEOUT", hide_env = true)]
     pub metadata_timeout: TimeLimit,
@@ -46,10 +46,10 @@ pub struct InfoArgs {
 
 #[derive(Args, Debug)]
 pub struct VerifyArgs {
-    /// The .torrent: a file, its URL, or `-` for standard input
+    /// The .torrent: a file, its URL, or - (standard input)
     #[arg(value_name = "TORRENT", value_hint = ValueHint::FilePath)]
     pub source: OsString,
-    /// The folder that `get -d` would have had, or the file or top folder itself
+    /// The folder of `get -d`, or the file or folder itself
     #[arg(value_name = "PATH", default_value = ".", value_hint = ValueHint::AnyPath)]
     pub path: PathBuf,
     #[command(flatten)]
@@ -64,20 +64,25 @@ pub struct VerifyArgs {
 
 #[derive(Args, Debug)]
 pub struct SeedArgs {
-    /// The .torrent: a file, its URL, or `-` for standard input
+    /// The .torrent: a file, its URL, or - (standard input)
     #[arg(value_name = "TORRENT", value_hint = ValueHint::FilePath)]
     pub source: OsString,
-    /// The folder that `get -d` would have had, or the file or top folder itself
+    /// The folder of `get -d`, or the file or folder itself
     #[arg(value_name = "PATH", default_value = ".", value_hint = ValueHint::AnyPath)]
     pub path: PathBuf,
     #[command(flatten)]
     pub goals: SeedGoalArgs,
-    /// Let each peer know of few pieces at a time, so that the first copy costs the least upload
+    /// Show each peer few pieces (BEP 16)
+    ///
+    /// So that the first copy costs the least upload; for whoever is the only one that has the data.
     #[arg(long = "super", env = "RTORRENT_CLI_SUPER", hide_env = true, value_parser = BoolishValueParser::new())]
     #[arg(help_heading = "Seeding")]
     pub super_seed: bool,
-    /// What is believed without hashing: quick (intact resume data), full (nothing)
+    /// Check what is there: quick, full
+    ///
+    /// quick believes intact resume data where sizes and times of files match, and hashes every other file.
     #[arg(long, value_name = "HOW", default_value = "quick", value_parser = ["quick", "full"])]
+    #[arg(hide_possible_values = true)]
     #[arg(env = "RTORRENT_CLI_CHECK", hide_env = true)]
     pub check: String,
     #[command(flatten)]
@@ -96,12 +101,14 @@ pub struct DoctorArgs {
     #[arg(short, long, value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
     #[arg(env = "RTORRENT_CLI_DIR", hide_env = true, help_heading = "Target")]
     pub dir: PathBuf,
-    /// The port that others are to call [default: any free port]
+    /// Listen here [default: any free port]
     #[arg(short, long, value_name = "PORT[-PORT]", value_parser = parse_ports, help_heading = "Network")]
     #[arg(env = "RTORRENT_CLI_PORT", hide_env = true)]
     pub port: Option<RangeInclusive<u16>>,
-    /// Ask this node of the DHT, not the well-known ones
-    #[arg(long, value_name = "HOST:PORT", value_parser = parse_host_port, help_heading = "Network")]
+    /// Enter the DHT here
+    ///
+    /// Instead of at the well-known nodes.
+    #[arg(long, value_name = "NODE", value_parser = parse_host_port, help_heading = "Network")]
     #[arg(env = "RTORRENT_CLI_DHT_BOOTSTRAP", hide_env = true)]
     pub dht_bootstrap: Vec<String>,
     #[command(flatten)]
@@ -181,9 +188,9 @@ pub struct CompletionsArgs {
 
 #[derive(Args, Debug)]
 pub struct ManArgs {
-    /// Write a page for each command to this folder
-    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub dir: Option<PathBuf>,
+    /// The page of this command, or a folder to write all pages to
+    #[arg(value_name = "COMMAND|DIR", value_hint = ValueHint::DirPath)]
+    pub what: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]

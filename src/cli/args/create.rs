@@ -26,7 +26,7 @@ pub struct CreateArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Target")]
 pub struct NewTorrentArgs {
-    /// Write the torrent here, `-` for standard output [default: NAME.torrent in this folder]
+    /// Write here; - is standard output [default: NAME.torrent]
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
     /// Replace a file that is there
@@ -41,13 +41,15 @@ pub struct NewTorrentArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Content")]
 pub struct ContentArgs {
-    /// Only files that match; `!PAT` leaves out; again for more, the last that matches decides
+    /// Only files that match; !PAT leaves out
+    ///
+    /// Again for more; the last that matches decides.
     #[arg(short, long = "glob", value_name = "PAT")]
     pub globs: Vec<String>,
-    /// Files and folders whose names begin with a dot too
+    /// Files and folders that begin with a dot too
     #[arg(long)]
     pub hidden: bool,
-    /// Leave out what .gitignore and .ignore files in the folder name
+    /// Leave out what .gitignore and .ignore files name
     #[arg(long)]
     pub ignore_files: bool,
     /// Take what links lead to
@@ -62,7 +64,9 @@ pub struct ContentArgs {
     /// Another name for the single file or the top folder
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
-    /// Bytes of a piece, a power of two [default: by the size, 16 KiB to 16 MiB]
+    /// Bytes of a piece, a power of two [default: by size]
+    ///
+    /// By the size of all files it is 16 KiB to 16 MiB.
     #[arg(long, value_name = "SIZE", value_parser = parse_piece_length)]
     pub piece_length: Option<u32>,
 }
@@ -71,21 +75,29 @@ pub struct ContentArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Fields")]
 pub struct FieldArgs {
-    /// Announce here; again for the next tier, with commas for more of one tier
+    /// Announce here; again for the next tier
+    ///
+    /// Commas stand between the trackers of one tier.
     #[arg(short, long = "tracker", value_name = "URL", value_parser = parse_tier)]
     pub trackers: Vec<Vec<String>>,
     /// This web server has the files too (BEP 19)
     #[arg(short, long = "web-seed", value_name = "URL", value_parser = parse_web_seed)]
     pub web_seeds: Vec<String>,
-    /// Peers from its trackers alone, no DHT, no exchange (BEP 27)
+    /// Peers from its trackers alone (BEP 27)
+    ///
+    /// No DHT, no local network, no peers from peers.
     #[arg(long)]
     pub private: bool,
-    /// A word that gives it an info hash of its own, as private trackers want it
+    /// A word that gives it an info hash of its own
+    ///
+    /// Private trackers want their own.
     #[arg(long, value_name = "TEXT")]
     pub source: Option<String>,
     #[arg(short, long, value_name = "TEXT", help = "A comment")]
     pub comment: Option<String>,
-    /// Do not say when it was made [default: now, or SOURCE_DATE_EPOCH]
+    /// Do not say when it was made
+    ///
+    /// Else it says now, or what SOURCE_DATE_EPOCH in the environment says.
     #[arg(long)]
     pub no_date: bool,
 }

@@ -13,13 +13,13 @@ Examples:
 
 pub const GET: &str = "\
 Examples:
-  rtorrent-cli get 'magnet:?xt=urn:btih:...&tr=...'      quotes keep the shell away from the &
+  rtorrent-cli get 'magnet:?xt=urn:btih:...&tr=...'      mind the quotes
   rtorrent-cli get -d ~/Downloads a.torrent b.torrent    two at once
   rtorrent-cli get -s 1-3,7 -x '*.txt' a.torrent         some files of it
   rtorrent-cli get -n a.torrent                          what would happen
-  rtorrent-cli get -i list.txt --archive done.txt        every source of a list, once
-  rtorrent-cli get --seed-ratio 1 a.torrent              give back what was taken
-  rtorrent-cli get -o - a.torrent | tar x                into a pipe, nothing on disk
+  rtorrent-cli get -i list.txt --archive done.txt        a list, each once
+  rtorrent-cli get --seed-ratio 1 a.torrent              give back as much
+  rtorrent-cli get -o - a.torrent | tar x                into a pipe
 
 Interrupted? The same command line goes on where it stopped.";
 
@@ -38,12 +38,12 @@ Examples:
 pub const CREATE: &str = "\
 Examples:
   rtorrent-cli create -t https://tracker.example/announce holiday/
-  rtorrent-cli create -g '*.mkv' -g '!*sample*' -n holiday/      what would be in it
-  rtorrent-cli create --hybrid holiday/                              for old programs and new
+  rtorrent-cli create -n -g '*.mkv' holiday/             what would be in it
   rtorrent-cli create -o - notes.pdf | ssh host 'cat > notes.torrent'
-  magnet=$(rtorrent-cli create -q holiday/) && rtorrent-cli seed holiday.torrent .
+  rtorrent-cli create -q notes/ && rtorrent-cli seed notes.torrent .
 
-It prints the magnet link. The same content gives the same info hash, and with SOURCE_DATE_EPOCH the same bytes.";
+It prints the magnet link. The same content gives the same info hash, and with
+SOURCE_DATE_EPOCH the same bytes.";
 
 pub const SEED: &str = "\
 Examples:
@@ -55,10 +55,11 @@ Examples:
   rtorrent-cli stream --player mpv 'magnet:?xt=urn:btih:...'
   rtorrent-cli stream a.torrent film.mkv                 prints the URL; Ctrl-C ends it
   rtorrent-cli stream --player 'vlc --fullscreen' -s 'ext:flac' album.torrent
-  rtorrent-cli stream --http-bind 0.0.0.0 --http-port 8000 a.torrent     for the television
+  rtorrent-cli stream --http-bind 0.0.0.0 --http-port 8000 a.torrent
 
-What has been downloaded stays in the folder as with `get`, and goes on from there. A folder of several
-things to play is a playlist. Players may seek: what they need next is fetched first.";
+What has been downloaded stays in the folder as with `get`, and goes on from
+there. A folder of several things to play is a playlist. Players may seek: what
+they need next is fetched first.";
 
 pub const DOCTOR: &str = "\
 Examples:
@@ -66,7 +67,8 @@ Examples:
   rtorrent-cli doctor --port 6881 -d /mnt/downloads
   rtorrent-cli doctor --json | jq '.findings[] | select(.state != \"ok\")'
 
-It exits with 0 if downloads can work from here, 6 if the network does not let them, 17 if the folder does not.";
+It exits with 0 if downloads can work from here, 6 if the network does not let
+them, 17 if the folder does not.";
 
 pub const COMPLETIONS: &str = "\
 Examples:
@@ -75,7 +77,9 @@ Examples:
 
 pub const MAN: &str = "\
 Examples:
-  rtorrent-cli man | man -l -
+  rtorrent-cli man                                       on a terminal, as `man` shows it
+  rtorrent-cli man get
+  rtorrent-cli man > rtorrent-cli.1
   rtorrent-cli man ~/.local/share/man/man1";
 
 pub const LS: &str = "\

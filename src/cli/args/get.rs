@@ -15,7 +15,7 @@ use crate::cli::size_time::{TimeLimit, parse_ratio, parse_seed_time, parse_time_
 
 #[derive(Args, Debug)]
 pub struct GetArgs {
-    /// Magnet link, .torrent file, its URL, `-` for standard input, or info hash
+    /// Magnet link, .torrent file or its URL, info hash, - (standard input)
     #[arg(value_name = "SRC", value_hint = ValueHint::FilePath)]
     #[arg(required_unless_present_any = ["input_file", "resume"])]
     pub sources: Vec<OsString>,
@@ -55,10 +55,15 @@ pub struct TargetArgs {
     #[arg(short, long, value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
     #[arg(env = "RTORRENT_CLI_DIR", hide_env = true)]
     pub dir: PathBuf,
-    /// Another name for the file or top folder; - writes one file to standard output
+    /// Name of the file or top folder; - is standard output
+    ///
+    /// To standard output goes one file, in order, each byte verified first; nothing is written to disk.
     #[arg(short = 'o', long = "output", value_name = "NAME")]
     pub name: Option<String>,
-    /// What of the files on disk is believed: quick (intact resume data, else hashes), full (hashes alone), none
+    /// Check what is there: quick, full, none
+    ///
+    /// quick believes intact resume data where sizes and times of files match, and hashes every other file that is there;
+    /// full hashes all; none neither believes nor hashes, and fetches all.
     #[arg(long, value_name = "HOW", value_enum, default_value = "quick", hide_possible_values = true)]
     #[arg(env = "RTORRENT_CLI_CHECK", hide_env = true)]
     pub check: Check,
@@ -68,7 +73,9 @@ pub struct TargetArgs {
     /// Unfinished files have their final names at once
     #[arg(long, env = "RTORRENT_CLI_NO_PART", hide_env = true, value_parser = BoolishValueParser::new())]
     pub no_part: bool,
-    /// Room on disk for new files: none (they grow), sparse, full (set aside at once)
+    /// Space for files: none, sparse, full
+    ///
+    /// With none they grow; sparse gives a file its length at once and its space as it is written; full sets all its space aside.
     #[arg(long, value_name = "HOW", value_enum, default_value = "sparse", hide_possible_values = true)]
     #[arg(env = "RTORRENT_CLI_ALLOCATE", hide_env = true)]
     pub allocate: Allocation,
@@ -78,7 +85,7 @@ pub struct TargetArgs {
     /// Fetch pieces from first to last
     #[arg(long, env = "RTORRENT_CLI_SEQUENTIAL", hide_env = true, value_parser = BoolishValueParser::new())]
     pub sequential: bool,
-    /// Fetch the first and last piece of each file before the rest
+    /// Fetch the first and last piece of each file first
     #[arg(long, env = "RTORRENT_CLI_FIRST_LAST", hide_env = true, value_parser = BoolishValueParser::new())]
     pub first_last: bool,
 }
@@ -101,11 +108,14 @@ pub enum Allocation {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Selection")]
 pub struct ChoiceArgs {
-    /// Only these: numbers (1-5,8), globs ('**/*.mkv'), ext:mkv,srt, size>100M, re:..., folder/
+    /// Only these: 1-5,8 '**/*.mkv' ext:mkv 'size>1G' re:X dir/
+    ///
+    /// Numbers as --list and info show them, globs, extensions (ext:mkv,srt), sizes (size>100M, size<1G), regular
+    /// expressions, whole folders. Again for more. Quote what the shell would take for its own.
     #[arg(short, long, value_name = "PAT")]
     #[arg(env = "RTORRENT_CLI_SELECT", hide_env = true)]
     pub select: Vec<String>,
-    /// All but these
+    /// All but these, written as for --select
     #[arg(short = 'x', long, value_name = "PAT")]
     #[arg(env = "RTORRENT_CLI_EXCLUDE", hide_env = true)]
     pub exclude: Vec<String>,
@@ -121,7 +131,9 @@ pub struct LookArgs {
     /// Show the files and what of them is selected, and end
     #[arg(short, long)]
     pub list: bool,
-    /// Show what would happen (sizes, free space, what is there already), and end
+    /// Show what would be fetched, what is there, the free space
+    ///
+    /// Nothing is written.
     #[arg(short = 'n', long, conflicts_with = "list")]
     pub dry_run: bool,
 }
@@ -130,21 +142,27 @@ pub struct LookArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Batch")]
 pub struct BatchArgs {
-    /// Sources from a file (- for standard input), one a line; indented key=value lines set flags of that item
+    /// Sources from this file; - is standard input
+    ///
+    /// One a line. Indented key=value lines set flags of the item above them: see INPUT FILE.
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub input_file: Option<PathBuf>,
-    /// Downloads at once; what is resolved or seeds is not counted
+    /// Downloads at once
+    ///
+    /// What is being resolved, or seeds, is not counted.
     #[arg(short, long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u32).range(1..))]
     #[arg(env = "RTORRENT_CLI_JOBS", hide_env = true)]
     pub jobs: u32,
-    /// Go on with all downloads that the state folder knows as unfinished
+    /// Go on with all that is unfinished (see `ls`)
     #[arg(long)]
     pub resume: bool,
-    /// Skip the info hashes in this file, and add those that are completed
+    /// Skip what this file names, add what is completed
+    ///
+    /// It has an info hash a line.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     #[arg(env = "RTORRENT_CLI_ARCHIVE", hide_env = true)]
     pub archive: Option<PathBuf>,
-    /// Write what is not complete at the end to this file, for -i
+    /// Write what is left at the end to this file, for -i
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     #[arg(env = "RTORRENT_CLI_SAVE_SESSION", hide_env = true)]
     pub save_session: Option<PathBuf>,
@@ -171,16 +189,23 @@ pub struct SeedGoalArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Limits")]
 pub struct LimitArgs {
-    /// Give up if a magnet's metadata is not here in time
+    /// Wait so long for metadata
+    ///
+    /// A magnet link whose metadata is not here by then fails; the others go on. off waits for ever.
     #[arg(long, value_name = "T", default_value = "5m", value_parser = parse_time_limit)]
     #[arg(env = "RTORRENT_CLI_METADATA_TIMEOUT", hide_env = true)]
     pub metadata_timeout: TimeLimit,
     /// Give up if nothing comes for so long
-    #[arg(long, value_name = "T", default_value = "off", value_parser = parse_time_limit)]
+    ///
+    /// Only that item fails. off, the default, waits for ever.
+    #[arg(long, value_name = "T", default_value = "off", hide_default_value = true, value_parser = parse_time_limit)]
     #[arg(env = "RTORRENT_CLI_STALL_TIMEOUT", hide_env = true)]
     pub stall_timeout: TimeLimit,
-    /// Stop the run after so long, state saved
-    #[arg(short, long, value_name = "T", default_value = "off", value_parser = parse_time_limit)]
+    /// End the run after so long, state saved
+    ///
+    /// off is the default.
+    #[arg(short, long, value_name = "T", default_value = "off", hide_default_value = true)]
+    #[arg(value_parser = parse_time_limit)]
     #[arg(env = "RTORRENT_CLI_MAX_TIME", hide_env = true)]
     pub max_time: TimeLimit,
 }
@@ -189,15 +214,21 @@ pub struct LimitArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Hooks")]
 pub struct HookArgs {
-    /// Run this (split into words, no shell) when an item's metadata is known
+    /// Run this when an item's metadata is known
+    ///
+    /// Split into words like a shell's and run without one: see HOOKS.
     #[arg(long, value_name = "CMD", value_hint = ValueHint::CommandString)]
     #[arg(env = "RTORRENT_CLI_ON_METADATA", hide_env = true)]
     pub on_metadata: Option<Words>,
-    /// Run this when an item is complete; RTORRENT_HOOK_NAME, _DIR, _PATH, _FILES ... tell what
+    /// Run this when an item is complete
+    ///
+    /// RTORRENT_HOOK_NAME, RTORRENT_HOOK_PATH and others in its environment tell what: see HOOKS.
     #[arg(long, value_name = "CMD", value_hint = ValueHint::CommandString)]
     #[arg(env = "RTORRENT_CLI_ON_COMPLETE", hide_env = true)]
     pub on_complete: Option<Words>,
     /// Run this when an item has failed
+    ///
+    /// RTORRENT_HOOK_STATUS and RTORRENT_HOOK_CODE in its environment tell why: see HOOKS.
     #[arg(long, value_name = "CMD", value_hint = ValueHint::CommandString)]
     #[arg(env = "RTORRENT_CLI_ON_ERROR", hide_env = true)]
     pub on_error: Option<Words>,

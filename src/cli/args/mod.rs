@@ -106,6 +106,32 @@ const COMMANDS: [&str; 13] = [
     "man",
 ];
 
+/// True for the name of a command.
+pub fn is_command(name: &str) -> bool {
+    COMMANDS.contains(&name)
+}
+
+/// The command whose name is nearest to a word that may be a slip of the hand.
+pub fn nearest_command(word: &str) -> Option<&'static str> {
+    let near = COMMANDS.iter().map(|command| (strsim::jaro_winkler(command, word), *command));
+    near.filter(|(likeness, _)| *likeness > 0.8).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, command)| command)
+}
+
+/// The arguments with `help` and `help COMMAND` written as flags.
+///
+/// # Errors
+/// The word behind `help` that is no command.
+pub fn with_help_asked(mut arguments: Vec<OsString>) -> Result<Vec<OsString>, String> {
+    if arguments.get(1).is_some_and(|first| first == "help") {
+        arguments.remove(1);
+        if let Some(unknown) = arguments.get(1).filter(|word| !word.to_str().is_some_and(is_command)) {
+            return Err(unknown.to_string_lossy().into_owned());
+        }
+        arguments.push("--help".into());
+    }
+    Ok(arguments)
+}
+
 /// The arguments with `get` put in where no command stands first.
 pub fn with_default_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
     let stands_alone = |first: &OsStr| ["-h", "--help", "-V", "--version"].iter().any(|flag| first == *flag);
@@ -148,6 +174,18 @@ mod tests {
         assert!(matches!(parse(&["-d", "x", "a"]), Ok(Command::Get(args)) if args.target.dir.as_os_str() == "x"));
         assert!(matches!(parse(&["-"]), Ok(Command::Get(_))));
         assert!(matches!(parse(&["info", "get"]), Ok(Command::Info(args)) if args.source == "get"));
+    }
+
+    #[test]
+    fn help_is_a_flag_that_may_be_written_as_a_command() {
+        let help = |line: &[&str]| with_help_asked(line.iter().map(OsString::from).collect());
+        assert_eq!(help(&["r", "help"]).unwrap(), ["r", "--help"]);
+        assert_eq!(help(&["r", "help", "get"]).unwrap(), ["r", "get", "--help"]);
+        assert_eq!(help(&["r", "help", "config", "show"]).unwrap(), ["r", "config", "show", "--help"]);
+        assert_eq!(help(&["r", "get", "help"]).unwrap(), ["r", "get", "help"]);
+        assert_eq!(help(&["r", "help", "verfy"]).unwrap_err(), "verfy");
+        assert_eq!(nearest_command("verfy"), Some("verify"));
+        assert_eq!(nearest_command("x"), None);
     }
 
     #[test]

@@ -29,11 +29,11 @@ pub struct NetworkArgs {
     /// Ignore the source's own trackers
     #[arg(long, env = "RTORRENT_CLI_NO_TRACKERS", hide_env = true, value_parser = BoolishValueParser::new())]
     pub no_trackers: bool,
-    /// Send this header when a .torrent is fetched from its URL
+    /// Send this header when fetching a .torrent
     #[arg(short = 'H', long = "header", value_name = "HEADER")]
     #[arg(env = "RTORRENT_CLI_HEADER", hide_env = true)]
     pub headers: Vec<Header>,
-    /// What HTTP servers and peers are told to be the client
+    /// What servers and peers are told to be the client
     #[arg(long, value_name = "NAME", value_parser = parse_user_agent)]
     #[arg(env = "RTORRENT_CLI_USER_AGENT", hide_env = true)]
     pub user_agent: Option<String>,
@@ -50,14 +50,16 @@ pub struct NetworkArgs {
     /// Do not use the DHT
     #[arg(long, env = "RTORRENT_CLI_NO_DHT", hide_env = true, value_parser = BoolishValueParser::new())]
     pub no_dht: bool,
-    /// Enter the DHT here
-    #[arg(long, value_name = "HOST:PORT", value_parser = parse_host_port)]
+    /// Enter the DHT here, at HOST:PORT
+    #[arg(long, value_name = "NODE", value_parser = parse_host_port)]
     #[arg(env = "RTORRENT_CLI_DHT_BOOTSTRAP", hide_env = true)]
     pub dht_bootstrap: Vec<String>,
     /// Do not exchange peers with peers
     #[arg(long, env = "RTORRENT_CLI_NO_PEX", hide_env = true, value_parser = BoolishValueParser::new())]
     pub no_pex: bool,
-    /// Have the router forward our port, by UPnP, NAT-PMP or PCP: yes, no [default: yes for seed, no for others]
+    /// Have the router forward our port, as seed does
+    ///
+    /// yes or no; seed does, others do not. By PCP, NAT-PMP or UPnP, whichever it speaks; it is taken back at the end.
     #[arg(long, value_name = "YES", num_args = 0..=1, require_equals = true, default_missing_value = "yes")]
     #[arg(env = "RTORRENT_CLI_PORT_MAP", hide_env = true, hide_possible_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
@@ -69,20 +71,28 @@ pub struct NetworkArgs {
     #[arg(long = "web-seed", value_name = "URL", value_parser = parse_web_seed)]
     #[arg(env = "RTORRENT_CLI_WEB_SEED", hide_env = true)]
     pub web_seeds: Vec<String>,
-    /// Let torrents name web seeds and trackers on the local network
+    /// Let torrents name servers on the local network
+    ///
+    /// Web seeds and trackers there are refused otherwise, since anybody can write a torrent.
     #[arg(long, env = "RTORRENT_CLI_ALLOW_PRIVATE", hide_env = true, value_parser = BoolishValueParser::new())]
     pub allow_private: bool,
-    /// Have nothing to do with the peers that this list names, plain or gzip: CIDR, P2P and eMule lines
+    /// Shun the peers in this list (CIDR, P2P, eMule)
+    ///
+    /// Plain or gzip. They are neither called nor answered, whoever names them. Again for more lists.
     #[arg(long = "blocklist", value_name = "FILE", env = "RTORRENT_CLI_BLOCKLIST", hide_env = true)]
     pub blocklists: Vec<PathBuf>,
-    /// Do not fetch from the web seeds that a torrent names
+    /// Do not fetch from the torrent's web seeds
     #[arg(long, env = "RTORRENT_CLI_NO_WEB_SEEDS", hide_env = true, value_parser = BoolishValueParser::new())]
     pub no_web_seeds: bool,
-    /// Reach peers over: auto (TCP and uTP, whichever connects first), tcp, utp
+    /// Call peers over auto, tcp, utp
+    ///
+    /// auto calls over TCP and uTP; whichever connects first is used.
     #[arg(long, value_name = "HOW", value_enum, default_value = "auto", hide_possible_values = true)]
     #[arg(env = "RTORRENT_CLI_TRANSPORT", hide_env = true)]
     pub transport: TransportChoice,
-    /// Encrypt connections to peers: auto (with those that want it), require (all), off
+    /// Encrypt: auto, require, off
+    ///
+    /// MSE, "protocol encryption". auto is plain, and encrypted with peers that want it; require speaks to no peer in the clear.
     #[arg(long, value_name = "HOW", value_enum, default_value = "auto", hide_possible_values = true)]
     #[arg(env = "RTORRENT_CLI_ENCRYPTION", hide_env = true)]
     pub encryption: EncryptionChoice,

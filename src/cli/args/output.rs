@@ -9,11 +9,15 @@ use clap::{ArgAction, Args, ValueEnum, ValueHint};
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Target")]
 pub struct StateArgs {
-    /// Where resume data is kept, or none [default: the platform's state folder]
+    /// Keep resume data here; none keeps nothing
+    ///
+    /// Otherwise it is in the platform's folder for state: see FILES.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     #[arg(env = "RTORRENT_CLI_STATE_DIR", hide_env = true)]
     pub state_dir: Option<PathBuf>,
-    /// Read this configuration file, or none [default: the platform's, see `config path`]
+    /// Read this configuration file, or none
+    ///
+    /// `rtorrent-cli config path` says which is read otherwise.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     #[arg(env = "RTORRENT_CLI_CONFIG", hide_env = true)]
     pub config: Option<PathBuf>,
@@ -30,14 +34,16 @@ pub struct OutputArgs {
     /// One JSON object a line on standard output
     #[arg(long, env = "RTORRENT_CLI_JSON", hide_env = true, value_parser = BoolishValueParser::new())]
     pub json: bool,
-    /// Progress on standard error: auto, bar, plain, none
+    /// Progress: auto, bar, plain, none
+    ///
+    /// On standard error; auto is bars on a terminal, plain lines elsewhere.
     #[arg(long, value_name = "HOW", value_enum, default_value = "auto", hide_possible_values = true)]
     #[arg(env = "RTORRENT_CLI_PROGRESS", hide_env = true)]
     pub progress: ProgressStyle,
     /// Show errors alone
     #[arg(short, long, env = "RTORRENT_CLI_QUIET", hide_env = true, value_parser = BoolishValueParser::new())]
     pub quiet: bool,
-    /// Say more: causes of errors, then what the engine does (-vv, -vvv)
+    /// Say more: causes of errors; -vv and -vvv: every step
     #[arg(short, long, action = ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
     /// Write a log to this file (with -v more of it)

@@ -11,16 +11,22 @@ use crate::engine::LimitSettings;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Limits")]
 pub struct RateArgs {
-    /// Download no faster, all items together; 0 is no limit
-    #[arg(long, value_name = "RATE", default_value = "0", value_parser = parse_rate)]
+    /// Download no faster, all items together
+    ///
+    /// Bytes a second, as in 500K or 2M; 0, the default, is no limit. --limit-rate and --max-overall-download-limit are the same.
+    #[arg(long, value_name = "RATE", default_value = "0", hide_default_value = true, value_parser = parse_rate)]
     #[arg(aliases = ["limit-rate", "max-overall-download-limit"])]
     #[arg(env = "RTORRENT_CLI_LIMIT_DOWN", hide_env = true)]
     pub limit_down: Limit,
-    /// Upload no faster, all items together; 0 is no limit
-    #[arg(long, value_name = "RATE", default_value = "0", value_parser = parse_rate)]
+    /// Upload no faster, all items together
+    ///
+    /// Bytes a second, as in 500K or 2M; 0, the default, is no limit. --max-overall-upload-limit is the same.
+    #[arg(long, value_name = "RATE", default_value = "0", hide_default_value = true, value_parser = parse_rate)]
     #[arg(alias = "max-overall-upload-limit", env = "RTORRENT_CLI_LIMIT_UP", hide_env = true)]
     pub limit_up: Limit,
-    /// Limits by the time of day, as in 22:00-07:00=0,*=2M (DOWN, DOWN/UP or pause); the first that fits counts
+    /// By time of day, as in 22:00-07:00=0,*=2M
+    ///
+    /// A part is DOWN, DOWN/UP or pause. The first part that fits the local time counts, and counts before the other limits.
     #[arg(long, value_name = "TIMES", value_parser = parse_schedule)]
     #[arg(env = "RTORRENT_CLI_LIMIT_SCHEDULE", hide_env = true)]
     pub limit_schedule: Option<Schedule>,

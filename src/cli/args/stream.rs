@@ -15,13 +15,15 @@ use crate::cli::hooks::Words;
 
 #[derive(Args, Debug)]
 pub struct StreamArgs {
-    /// Magnet link, .torrent file, its URL, `-` for standard input, or info hash
+    /// Magnet link, .torrent file or its URL, info hash, - (standard input)
     #[arg(value_name = "SRC", value_hint = ValueHint::FilePath)]
     pub source: OsString,
     /// Only this file, named as for --select
     #[arg(value_name = "FILE")]
     pub file: Option<String>,
-    /// Run this (split into words, no shell) with the URL as its last word, or in the place of {}; end when it ends
+    /// Run this player with the URL; end when it ends
+    ///
+    /// The URL is its last word, or stands in the place of {}. It is split into words like a shell's and run without one.
     #[arg(long, value_name = "CMD", value_hint = ValueHint::CommandString, help_heading = "Player")]
     #[arg(env = "RTORRENT_CLI_PLAYER", hide_env = true)]
     pub player: Option<Words>,
@@ -29,7 +31,9 @@ pub struct StreamArgs {
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Player")]
     #[arg(env = "RTORRENT_CLI_HTTP_PORT", hide_env = true)]
     pub http_port: Option<u16>,
-    /// Let players on other machines in: the address to listen on, 0.0.0.0 or :: for all
+    /// Listen on this address
+    ///
+    /// 0.0.0.0 or :: lets players on other machines in.
     #[arg(long, value_name = "IP", default_value = "127.0.0.1", help_heading = "Player")]
     #[arg(env = "RTORRENT_CLI_HTTP_BIND", hide_env = true)]
     pub http_bind: IpAddr,
@@ -37,7 +41,7 @@ pub struct StreamArgs {
     #[arg(short, long, value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
     #[arg(env = "RTORRENT_CLI_DIR", hide_env = true, help_heading = "Target")]
     pub dir: PathBuf,
-    /// Another name for the single file or the top folder
+    /// Name of the file or top folder
     #[arg(short = 'o', long = "output", value_name = "NAME", help_heading = "Target")]
     pub name: Option<String>,
     /// Replace a file of something else that is in the way

@@ -229,13 +229,16 @@ mod tests {
             "Some Org, Inc: with-hyphens, 1, no:1.2.3.0-1.2.3.255",
             "001.002.003.000 - 001.002.003.255 , 000 , Some, name",
             "::ffff:1.2.3.0/120",
-            "# a comment\r\n\r\n; another\n1.2.3.0 - 1.2.3.255\r\n",
+            "::ffff:1.2.3.0-::ffff:1.2.3.255",
+            "# a comment\r\n\r\n; another\n// one more\n1.2.3.0 - 1.2.3.255\r\n",
         ] {
             assert_eq!(blocked(list, &ips), [false, true, true, false, true], "{list}");
         }
         assert_eq!(blocked("9.9.9.9", &["9.9.9.8", "9.9.9.9"]), [false, true]);
         assert_eq!(blocked("0.0.0.0/0", &["9.9.9.9", "2001:db8::1"]), [true, false]);
-        assert_eq!(blocked("2001:db8::/32\n::1", &["2001:db8:ffff::1", "2001:db9::", "::1"]), [true, false, true]);
+        assert_eq!(blocked("::ffff:9.9.9.9", &["9.9.9.8", "9.9.9.9"]), [false, true]);
+        assert_eq!(blocked("2001:db8::7/128", &["2001:db8::6", "2001:db8::7", "2001:db8::8"]), [false, true, false]);
+        assert_eq!(blocked("2001:db8::77/32\n::1", &["2001:db8:ffff::1", "2001:db9::", "::1"]), [true, false, true]);
         assert_eq!(blocked("2001:db8::1-2001:db8::f", &["2001:db8::2", "2001:db8::10"]), [true, false]);
         assert_eq!(blocked("1.1.1.1/32", &["1.1.1.1", "1.1.1.2"]), [true, false]);
     }
@@ -251,10 +254,21 @@ mod tests {
     #[test]
     fn lines_without_sense_are_counted() {
         let parsed = Blocklist::parse(
-            b"1.1.1.1\n1.2.3\n1.2.3.4-1.2.3.3\n1.2.3.0/33\n<html>\n1.2.3.256\n1.1.1.1 - ::1\n::ffff:1.2.3.4/64\n\xff\xfe",
+            b"1.1.1.1\n1.2.3\n1.2.3.4-1.2.3.3\n1.2.3.0/33\n<html>\n1.2.3.256\n1.1.1.1 - ::1\n::ffff:1.2.3.4/64\n0001.2.3.4\n1.2.3.4.5\n::/129\n\xff\xfe",
         );
-        assert_eq!(parsed.lines, Lines { good: 1, bad: 8, first_bad: Some(2) });
+        assert_eq!(parsed.lines, Lines { good: 1, bad: 11, first_bad: Some(2) });
         assert_eq!(parsed.list.len(), 1);
+    }
+
+    #[test]
+    fn of_several_lists_each_counts_its_own_lines() {
+        let mut reader = Reader::default();
+        [&b"1.1.1.1"[..], b"no"].iter().for_each(|line| reader.line(line));
+        assert_eq!(reader.end_list(), Lines { good: 1, bad: 1, first_bad: Some(2) });
+        [&b"no"[..], b"no", b"2.2.2.2"].iter().for_each(|line| reader.line(line));
+        assert_eq!(reader.end_list(), Lines { good: 1, bad: 2, first_bad: Some(1) });
+        let list = reader.finish();
+        assert!(["1.1.1.1", "2.2.2.2"].iter().all(|ip| list.blocks(ip.parse().unwrap())));
     }
 
     #[test]

@@ -101,7 +101,11 @@ impl Config {
         }
     }
 
-    fn parse(text: &str, profile: Option<&str>, command: &Command) -> Result<Config, String> {
+    /// Reads the text of a configuration.
+    ///
+    /// # Errors
+    /// What is wrong with it, as [`Config::load`] without the file's name.
+    pub fn parse(text: &str, profile: Option<&str>, command: &Command) -> Result<Config, String> {
         let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
             let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
             format!("line {line}: {}", error.message())

@@ -43,6 +43,9 @@ const ALIASES: &[(&str, &str)] = &[
     ("bt-stop-timeout", "stall-timeout"),
 ];
 
+/// What some editors begin a file with.
+const MARK: char = '\u{feff}';
+
 /// One source with its flags.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Entry {
@@ -83,8 +86,9 @@ impl Reader {
     pub fn line(&mut self, content: &str) -> Result<Option<Entry>, (usize, &'static str)> {
         self.line += 1;
         let line = self.line;
-        let content = if line == 1 { content.trim_start_matches('\u{feff}') } else { content };
-        let trimmed = content.trim();
+        // Files that were joined have a mark of their encoding amid them too.
+        let content = content.trim_start_matches(MARK);
+        let trimmed = content.trim_start_matches(|c: char| c.is_whitespace() || c == MARK).trim_end();
         if trimmed.is_empty() || trimmed.starts_with('#') {
             return Ok(None);
         }
@@ -159,6 +163,14 @@ mod tests {
         assert_eq!(parse("  dir=x\na"), Err((1, "an indented line, but no source before it")));
         assert_eq!(parse("a\n  what"), Err((2, "an indented line is KEY=VALUE")));
         assert_eq!(parse("\u{feff}a\r\n  dir=b\r\n").unwrap()[0].options, [("dir".to_owned(), "b".to_owned())]);
+    }
+
+    #[test]
+    fn joined_files_with_marks_are_read_as_each_alone_and_written_without() {
+        let entries = parse("\u{feff}a\n\u{feff}b\n\u{b}\u{feff}c\n\u{feff}\n\u{feff}  dir=d\n").unwrap();
+        let read: Vec<_> = entries.iter().map(|entry| (&*entry.source, entry.options.len())).collect();
+        assert_eq!(read, [("a", 0), ("b", 0), ("c", 1)]);
+        assert_eq!(to_text(&entries), "a\nb\nc\n  dir=d\n");
     }
 
     #[test]

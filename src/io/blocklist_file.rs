@@ -19,19 +19,29 @@ const MOST_BYTES: u64 = 1 << 30;
 /// # Errors
 /// Where the file can't be read, is cut short or is packed in another way.
 pub fn read_list(path: &Path, reader: &mut Reader) -> io::Result<Lines> {
-    let mut file = BufReader::with_capacity(BUFFER, File::open(path)?);
+    read_from(BufReader::with_capacity(BUFFER, File::open(path)?), reader)
+}
+
+/// Reads the list that `file` holds into `reader`.
+///
+/// # Errors
+/// As [`read_list`].
+pub fn read_from(mut file: impl BufRead, reader: &mut Reader) -> io::Result<Lines> {
     match file.fill_buf()? {
-        [0x1f, 0x8b, ..] => read_lines(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(file)), reader)?,
+        [0x1f, 0x8b, ..] => {
+            read_lines(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(file)), reader, MOST_BYTES)?
+        }
         [b'P', b'K', 3, 4, ..] => {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "it is a zip archive; unpack it first"));
         }
-        _ => read_lines(file, reader)?,
+        _ => read_lines(file, reader, MOST_BYTES)?,
     }
     Ok(reader.end_list())
 }
 
-fn read_lines(file: impl BufRead, reader: &mut Reader) -> io::Result<()> {
-    let mut file = file.take(MOST_BYTES);
+/// Of what is longer than `most` bytes the beginning is read.
+fn read_lines(file: impl BufRead, reader: &mut Reader, most: u64) -> io::Result<()> {
+    let mut file = file.take(most);
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -84,6 +94,17 @@ mod tests {
         let packed = gzip(&b"10.0.0.0/8\n".repeat(500));
         assert_eq!(read(&packed[..packed.len() - 9]).0.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
         assert!(read(b"PK\x03\x04rest").0.unwrap_err().to_string().contains("zip"));
+    }
+
+    #[test]
+    fn a_list_without_end_is_read_to_a_bound() {
+        let endless = BufReader::new(io::repeat(b'\n'));
+        let mut reader = Reader::default();
+        read_lines(endless, &mut reader, 100_000).unwrap();
+        assert_eq!(reader.end_list(), Lines::default());
+        let mut reader = Reader::default();
+        read_lines(&b"1.1.1.1\n2.2.2.2\n3.3.3.3\n"[..], &mut reader, 16).unwrap();
+        assert_eq!(reader.end_list().good, 2);
     }
 
     #[test]

@@ -7,14 +7,16 @@ use flate2::write::GzDecoder;
 use super::http::HttpError;
 
 /// Takes a body piece by piece.
-pub(super) enum Gunzip {
+pub struct Gunzip(Kind);
+
+enum Kind {
     Unknown { cap: usize },
     Plain(Capped),
     Packed { decoder: Box<GzDecoder<Capped>>, taken: usize },
 }
 
 /// A body that refuses to grow beyond its cap.
-pub(super) struct Capped {
+struct Capped {
     body: Vec<u8>,
     cap: usize,
     full: bool,
@@ -22,27 +24,23 @@ pub(super) struct Capped {
 
 impl Gunzip {
     /// `packed`: known to be; else the first bytes tell. `cap`: bytes, packed and unpacked.
-    pub(super) fn new(packed: bool, cap: usize) -> Self {
-        if packed { Gunzip::packed(cap) } else { Gunzip::Unknown { cap } }
-    }
-
-    fn packed(cap: usize) -> Self {
-        Gunzip::Packed { decoder: Box::new(GzDecoder::new(Capped::new(cap))), taken: 0 }
+    pub fn new(packed: bool, cap: usize) -> Self {
+        Gunzip(if packed { Kind::packed(cap) } else { Kind::Unknown { cap } })
     }
 
     /// # Errors
     /// [`HttpError::TooLarge`], or [`HttpError::Damaged`] if it is no gzip after all.
-    pub(super) fn push(&mut self, chunk: &[u8]) -> Result<(), HttpError> {
+    pub fn push(&mut self, chunk: &[u8]) -> Result<(), HttpError> {
         if chunk.is_empty() {
             return Ok(());
         }
-        if let Gunzip::Unknown { cap } = *self {
-            *self = if chunk[0] == 0x1F { Gunzip::packed(cap) } else { Gunzip::Plain(Capped::new(cap)) };
+        if let Kind::Unknown { cap } = self.0 {
+            self.0 = if chunk[0] == 0x1F { Kind::packed(cap) } else { Kind::Plain(Capped::new(cap)) };
         }
-        match self {
-            Gunzip::Unknown { .. } => unreachable!("the first byte has told"),
-            Gunzip::Plain(body) => body.write_all(chunk).map_err(|_| HttpError::TooLarge(body.cap)),
-            Gunzip::Packed { decoder, taken } => {
+        match &mut self.0 {
+            Kind::Unknown { .. } => unreachable!("the first byte has told"),
+            Kind::Plain(body) => body.write_all(chunk).map_err(|_| HttpError::TooLarge(body.cap)),
+            Kind::Packed { decoder, taken } => {
                 let cap = decoder.get_ref().cap;
                 *taken += chunk.len();
                 if *taken > cap {
@@ -57,16 +55,22 @@ impl Gunzip {
     ///
     /// # Errors
     /// As [`Gunzip::push`]; what was packed and is cut short is damaged.
-    pub(super) fn finish(self) -> Result<Vec<u8>, HttpError> {
-        match self {
-            Gunzip::Unknown { .. } => Ok(Vec::new()),
-            Gunzip::Plain(body) => Ok(body.body),
-            Gunzip::Packed { taken: 0, .. } => Ok(Vec::new()),
-            Gunzip::Packed { mut decoder, .. } => {
+    pub fn finish(self) -> Result<Vec<u8>, HttpError> {
+        match self.0 {
+            Kind::Unknown { .. } => Ok(Vec::new()),
+            Kind::Plain(body) => Ok(body.body),
+            Kind::Packed { taken: 0, .. } => Ok(Vec::new()),
+            Kind::Packed { mut decoder, .. } => {
                 decoder.try_finish().map_err(|error| decoder.get_ref().or_damaged(&error))?;
                 Ok(std::mem::take(&mut decoder.get_mut().body))
             }
         }
+    }
+}
+
+impl Kind {
+    fn packed(cap: usize) -> Self {
+        Kind::Packed { decoder: Box::new(GzDecoder::new(Capped::new(cap))), taken: 0 }
     }
 }
 

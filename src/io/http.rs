@@ -20,6 +20,7 @@ use tokio::sync::OnceCell;
 use super::gunzip::Gunzip;
 use super::resolve::Resolver;
 use crate::base::compact::is_global;
+use crate::proto::http_range::part_of;
 use crate::proto::tracker::http::looks_like_a_page;
 use crate::proto::tracker::udp::Family;
 
@@ -428,12 +429,6 @@ fn opened(response: Response) -> Opened {
     }
 }
 
-/// `bytes 0-99/1234` or `bytes 0-99/*`: where it begins and of how much.
-fn part_of(range: &str) -> Option<(u64, Option<u64>)> {
-    let (range, whole) = range.strip_prefix("bytes")?.trim().split_once('/')?;
-    Some((range.split_once('-')?.0.trim().parse().ok()?, whole.trim().parse().ok()))
-}
-
 /// Where a redirect leads.
 fn redirect_of(response: &Response) -> Option<String> {
     let place = response.headers().get(LOCATION).filter(|_| response.status().is_redirection())?;
@@ -501,13 +496,6 @@ mod tests {
             let parse = |url| Url::parse(url).unwrap();
             assert_eq!(client.leads_inward(&parse(from), &parse(to)).await, inward, "{from} to {to}");
         }
-    }
-
-    #[test]
-    fn parts_say_where_they_begin() {
-        assert_eq!(part_of("bytes 7-99/1234"), Some((7, Some(1234))));
-        assert_eq!(part_of("bytes 0-99/*"), Some((0, None)));
-        assert_eq!((part_of("bytes */1234"), part_of("7-99/1234"), part_of("bytes 7")), (None, None, None));
     }
 
     #[test]

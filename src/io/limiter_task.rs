@@ -231,11 +231,48 @@ mod tests {
         assert_eq!(one.limited(), (false, false));
     }
 
+    /// A task of which each step is taken by hand, under these limits.
+    fn task(limits: Limits) -> LimiterTask {
+        let (_, messages) = mpsc::unbounded_channel();
+        let limits = watch::channel(limits).1;
+        let (down, up) = (Limiter::default(), Limiter::default());
+        let mut task = LimiterTask { messages, limits, clients: HashMap::new(), down, up };
+        task.note_limits();
+        task
+    }
+
+    #[test]
+    fn each_direction_has_its_limit() {
+        let mut task = task(Limits { down: Limit::Off, up: Limit::Paused });
+        let (client, mut grants) = mpsc::unbounded_channel();
+        let key = ClientKey { group: 1, client: 1 };
+        task.on_message(Message::Here(key, client));
+        task.on_message(Message::Said(key, QuotaWord::Wish(Direction::Up, 100)));
+        task.on_message(Message::Said(key, QuotaWord::Wish(Direction::Down, 200)));
+        task.grant();
+        assert!(matches!(grants.try_recv(), Ok(Grant { direction: Direction::Down, bytes: 200, .. })));
+        assert!(grants.try_recv().is_err());
+    }
+
+    #[test]
+    fn a_grant_that_reaches_nobody_is_not_used_up() {
+        // One grant in five hours.
+        let mut task = task(Limits { down: Limit::bytes(1), up: Limit::Off });
+        let [(gone, _), (left, mut grants)] = [mpsc::unbounded_channel(), mpsc::unbounded_channel()];
+        for (client, sender) in [(1, gone), (2, left)] {
+            let key = ClientKey { group: 1, client };
+            task.on_message(Message::Here(key, sender));
+            task.on_message(Message::Said(key, QuotaWord::Wish(Direction::Down, 16_384)));
+        }
+        task.grant();
+        assert!(matches!(grants.try_recv(), Ok(Grant { bytes: 16_384, .. })));
+    }
+
     #[tokio::test]
     async fn what_is_granted_to_the_gone_goes_to_others() {
         let limiter = LimiterHandle::start(Limits { down: Limit::bytes(1), up: Limit::Off });
         let (gone, mut left) = (limiter.throttle(1, 1), limiter.throttle(1, 2));
-        gone.say(QuotaWord::Wish(Direction::Down, 16_384));
+        gone.say(QuotaWord::Wish(Direction::Down, 1 << 40));
         left.say(QuotaWord::Wish(Direction::Down, 16_384));
         // The first grant would be the only one for hours.
         while gone.grants.is_empty() {

@@ -13,7 +13,7 @@ pub mod doctor;
 pub mod file_set;
 #[cfg(feature = "create")]
 pub mod gather;
-mod gunzip;
+pub mod gunzip;
 pub mod hash_pieces;
 pub mod http;
 pub mod http_server;
@@ -39,7 +39,7 @@ pub mod source_files;
 pub mod stream;
 pub mod take_up;
 pub mod tracker_task;
-mod udp_relay;
+pub mod udp_relay;
 pub mod udp_socket;
 pub mod udp_task;
 pub mod udp_tracker;

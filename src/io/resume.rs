@@ -143,7 +143,7 @@ impl ResumeRecord {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(ResumeError::Io { doing: "read", path, source }),
         };
-        match unseal(&bytes).and_then(|record| decode(&record)).filter(|record| record.id.is_same(id)) {
+        match Self::from_bytes(&bytes).filter(|record| record.id.is_same(id)) {
             Some(record) => Ok(Some(record)),
             None => Err(ResumeError::Damaged { path }),
         }
@@ -161,7 +161,17 @@ impl ResumeRecord {
         };
         let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
         let records = paths.filter(|path| path.extension().is_some_and(|extension| extension == "resume"));
-        Ok(records.filter_map(|path| decode(&unseal(&fs::read(path).ok()?)?)).collect())
+        Ok(records.filter_map(|path| Self::from_bytes(&fs::read(path).ok()?)).collect())
+    }
+
+    /// The record with its checksum, as it stands in a file.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        seal(encode(self))
+    }
+
+    /// What such a file holds; `None` unless it is intact.
+    pub fn from_bytes(bytes: &[u8]) -> Option<ResumeRecord> {
+        decode(&unseal(bytes)?)
     }
 
     /// Replaces the record in the state folder in one step; what was there stays whole until then. Blocks for as long as
@@ -171,7 +181,7 @@ impl ResumeRecord {
     /// What the file system says; the former record is untouched then.
     pub fn save(&self, state_dir: &Path) -> Result<(), ResumeError> {
         let path = record_path(state_dir, &self.id);
-        write_whole(state_dir, &path, &seal(encode(self))).map_err(|source| ResumeError::Io {
+        write_whole(state_dir, &path, &self.to_bytes()).map_err(|source| ResumeError::Io {
             doing: "write",
             path,
             source,

@@ -1,4 +1,4 @@
-//! Which bytes of a file an HTTP request asks for (RFC 9110, "Range Requests").
+//! Which bytes of a file an HTTP request asks for, and which an answer brings (RFC 9110, "Range Requests").
 
 use std::ops::Range;
 
@@ -34,6 +34,12 @@ pub fn asked(header: Option<&str>, size: u64) -> Asked {
 fn number(digits: &str) -> Option<u64> {
     let only_digits = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     only_digits.then(|| digits.parse().unwrap_or(u64::MAX))
+}
+
+/// Reads a `Content-Range` header, `bytes 0-99/1234` or `bytes 0-99/*`: where it begins and of how much.
+pub fn part_of(range: &str) -> Option<(u64, Option<u64>)> {
+    let (range, whole) = range.strip_prefix("bytes")?.trim().split_once('/')?;
+    Some((range.split_once('-')?.0.trim().parse().ok()?, whole.trim().parse().ok()))
 }
 
 /// Whether a list of entity tags (`If-None-Match`) has this one; the comparison is weak.
@@ -72,6 +78,13 @@ mod tests {
         {
             assert_eq!(asked(Some(header), 10), Asked::Whole, "{header}");
         }
+    }
+
+    #[test]
+    fn parts_say_where_they_begin() {
+        assert_eq!(part_of("bytes 7-99/1234"), Some((7, Some(1234))));
+        assert_eq!(part_of("bytes 0-99/*"), Some((0, None)));
+        assert_eq!((part_of("bytes */1234"), part_of("7-99/1234"), part_of("bytes 7")), (None, None, None));
     }
 
     #[test]

@@ -192,6 +192,10 @@ mod tests {
         play.set(&[window(0, 100, 3), window(50, 100, 3), window(2, 100, 2)], &missing);
         assert_eq!(due(&play), [0, 2, 50, 1, 3, 51, 52]);
         assert!(play.is_critical(51), "64 pieces are 1 MiB");
+        assert!(!play.is_critical(53), "it is near enough, but not due yet");
+        play.set(&[window(2, 100, 2), window(0, 100, 3)], &missing);
+        assert_eq!((due(&play), play.deadline(2)), (vec![0, 2, 1, 3], Some(0)), "whoever is named first");
+        play.set(&[window(0, 100, 3), window(50, 100, 3), window(2, 100, 2)], &missing);
         let (changed, jumped) = play.set(&[window(50, 100, 3)], &missing);
         assert_eq!(
             (due(&play), changed.into_iter().collect::<Vec<_>>(), jumped),
@@ -202,5 +206,9 @@ mod tests {
         assert!(play.set(&[window(5, 90, 50)], &missing).1);
         play.set(&[window(200, 300, 5), window(90, 80, 5)], &missing);
         assert!(play.is_empty(), "what lies outside is nothing");
+        assert_eq!(play.windows(), [window(100, 100, 5), window(80, 80, 5)]);
+        assert!(!play.set(&[window(7, 7, 5)], &missing).1, "who wants nothing has not jumped");
+        play.set(&[window(7, 9, 0)], &missing);
+        assert_eq!(due(&play), [7], "the next piece is always due");
     }
 }

@@ -39,6 +39,7 @@ pub const CREATE: &str = "\
 Examples:
   rtorrent-cli create -t https://tracker.example/announce holiday/
   rtorrent-cli create -n -g '*.mkv' holiday/             what would be in it
+  rtorrent-cli create --hybrid holiday/                  for old programs and new
   rtorrent-cli create -o - notes.pdf | ssh host 'cat > notes.torrent'
   rtorrent-cli create -q notes/ && rtorrent-cli seed notes.torrent .
 

@@ -142,8 +142,8 @@ impl Lookup {
         }
     }
 
-    /// How much of the key space round the target K nodes should take up: all within are asked, since where more stand
-    /// than should, somebody may have come to hide what the others know.
+    /// How much of the key space round the target K nodes should take up: all within are asked, and where more stand than
+    /// should, a wider circle too, since somebody may have come to hide what the others know.
     pub fn set_reach(&mut self, reach: f64) {
         self.candidates.set_reach(reach);
     }

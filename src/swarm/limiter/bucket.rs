@@ -147,5 +147,16 @@ mod tests {
         assert!(bucket.is_open(start + 100 * SECOND));
         bucket.take(1 << 40);
         assert!(bucket.is_open(start + 100 * SECOND));
+        bucket.set_limit(start + 100 * SECOND, Limit::bytes(1_000));
+        assert!(bucket.is_open(start + 100 * SECOND), "what flowed without a limit is not owed");
+    }
+
+    #[test]
+    fn no_more_is_owed_than_two_seconds_and_a_grant() {
+        let (mut bucket, start) = (Bucket::default(), Instant::now());
+        bucket.set_limit(start, Limit::bytes(100_000));
+        bucket.take(1 << 40);
+        let (least, most) = (Duration::from_millis(2_160), Duration::from_millis(2_170));
+        assert!((start + least..start + most).contains(&bucket.opens_at().unwrap()));
     }
 }

@@ -168,6 +168,22 @@ mod tests {
     }
 
     #[test]
+    fn who_is_granted_hears_its_share_of_all_who_wait() {
+        let (mut limiter, start) = (Limiter::default(), Instant::now());
+        limiter.set_limit(start, Limit::bytes(1_200_000));
+        limiter.ask(key(1, 0), 1 << 30);
+        (0..3).for_each(|client| limiter.ask(key(2, client), 1 << 30));
+        let mut shares = BTreeMap::new();
+        for second in 0..4 {
+            while let Some(grant) = limiter.poll_grant(start + Duration::from_secs(second)) {
+                shares.insert(grant.client, grant.share);
+            }
+        }
+        let expected = [(key(1, 0), 600_000), (key(2, 0), 200_000), (key(2, 1), 200_000), (key(2, 2), 200_000)];
+        assert_eq!(shares, BTreeMap::from(expected));
+    }
+
+    #[test]
     fn what_comes_back_flows_again_and_the_gone_are_forgotten() {
         let (mut limiter, start) = (Limiter::default(), Instant::now());
         limiter.set_limit(start, Limit::bytes(16_384));
@@ -181,6 +197,7 @@ mod tests {
         limiter.ask(key(1, 0), 1);
         limiter.forget(key(1, 0));
         assert!(limiter.poll_grant(start + Duration::from_secs(9)).is_none() && limiter.members.is_empty());
+        assert!(limiter.groups.is_forgotten());
     }
 
     #[test]

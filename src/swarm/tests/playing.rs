@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::world::World;
 use crate::base::bitfield::Bitfield;
 use crate::proto::session::PeerEvent;
-use crate::swarm::{Command, PlayWindow};
+use crate::swarm::{Command, PeerKey, PlayWindow};
 
 const BLOCK: u32 = 16 * 1024;
 
@@ -183,4 +183,54 @@ fn the_only_one_is_asked_for_what_a_reader_waits_for_even_if_it_is_late() {
     (peer.window, peer.rate) = (64 * BLOCK, 4_000_000);
     world.hunger(only);
     assert!(pieces_granted(&mut world).contains(&9));
+}
+
+/// Blocks of a piece that were granted to a peer.
+fn blocks_of(world: &World, key: PeerKey, piece: u32) -> u32 {
+    world.grants.iter().filter(|grant| (grant.0, grant.1) == (key, piece)).map(|grant| grant.3).sum()
+}
+
+/// A reader at the beginning of pieces of 64 blocks, and so many equally quick peers that have asked for nothing yet.
+fn before_the_first_lease<const N: usize>(seed: u64) -> (World, [PeerKey; N]) {
+    let mut world = World::started(seed, 64 * BLOCK, u64::from(8 * 64 * BLOCK), 64 << 20);
+    world.command(window(0, 8, 4));
+    let keys = [(); N].map(|()| world.peer(Bitfield::full(8), 0, 4_000_000));
+    world.grants.clear();
+    (world, keys)
+}
+
+fn wants(world: &mut World, key: PeerKey, blocks: u32) {
+    world.peers.get_mut(&key).unwrap().window = blocks * BLOCK;
+    world.hunger(key);
+}
+
+#[test]
+fn what_a_reader_waits_for_is_shared_out_among_all_who_are_quick() {
+    let (mut world, keys) = before_the_first_lease::<2>(9);
+    for blocks in [8, 16, 64] {
+        keys.into_iter().for_each(|key| wants(&mut world, key, blocks));
+    }
+    assert_eq!(keys.map(|key| blocks_of(&world, key, 0)), [32, 32], "however often they ask");
+    world.check();
+}
+
+#[test]
+fn one_who_has_stopped_sending_gets_nothing_more_that_a_reader_waits_for() {
+    let (mut world, [snubbed]) = before_the_first_lease(10);
+    world.event(snubbed, PeerEvent::Snubbed(true));
+    wants(&mut world, snubbed, 8);
+    assert_eq!(blocks_of(&world, snubbed, 0), 0);
+    assert!(world.held(snubbed) > 0, "with what is needed later it may show that it sends again");
+}
+
+#[test]
+fn what_comes_soon_is_leased_once() {
+    let mut world = World::started(12, 16 * BLOCK, u64::from(40 * 16 * BLOCK), 64 << 20);
+    world.command(window(0, 40, 20));
+    // 256 KiB in an eighth of a second; the other one could have them at once.
+    let holder = world.peer(Bitfield::full(40), 16 * BLOCK, 2_000_000);
+    assert_eq!(blocks_of(&world, holder, 0), 16);
+    let other = world.peer(Bitfield::full(40), 64 * BLOCK, 400_000_000);
+    assert!(world.held(other) > 0);
+    assert_eq!(blocks_of(&world, other, 0), 0);
 }

@@ -18,6 +18,17 @@ pub(super) enum State {
     Lost,
 }
 
+/// What the number of nodes near the target says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Crowding {
+    /// As many as are to be expected.
+    None,
+    /// More than usual, which chance does now and then.
+    Doubtful,
+    /// So many that somebody may have come to hide what the others know.
+    Crowded,
+}
+
 /// Whether a node has been asked who its own neighbours are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Survey {
@@ -53,14 +64,18 @@ pub(super) struct Candidates {
 }
 
 impl Candidates {
-    pub const MAX: usize = 128;
+    pub const MAX: usize = 256;
     pub const MAX_PER_SUBNET: usize = 2;
     /// So many nodes that did not answer make who named them unbelievable.
     const MAX_DEBT: i32 = 4;
     /// No more count, however many crowd round the target.
-    pub const MAX_WINDOW: usize = 6 * K;
+    pub const MAX_WINDOW: usize = 8 * K;
     /// With so many within reach where K should stand the place is crowded.
     const CROWD: usize = 2 * K;
+    /// With so many in half of the reach too (chance does that once in 300 times); with K there it is doubtful.
+    const HALF_CROWD: usize = 11;
+    /// In a crowded place the reach is so many times as long.
+    const WIDER: f64 = 3.0;
 
     pub fn new(target: NodeId) -> Candidates {
         Candidates { target, list: Vec::new(), debts: Vec::new(), reach: 0.0 }
@@ -71,9 +86,17 @@ impl Candidates {
         self.reach = reach;
     }
 
-    /// True where one more that fits counts, after `fitting` that are nearer.
-    fn is_wanted(&self, candidate: &Candidate, fitting: usize) -> bool {
-        fitting < K || (fitting < Self::MAX_WINDOW && candidate.distance.share() <= self.reach)
+    fn crowding(&self) -> Crowding {
+        let live = |it: &&Candidate| it.fits && !matches!(it.state, State::Slow | State::Lost);
+        let within = |share: f64| self.list.iter().filter(live).filter(|it| it.distance.share() <= share).count();
+        let half = within(self.reach / 2.0);
+        if half >= Self::HALF_CROWD || within(self.reach) >= Self::CROWD {
+            Crowding::Crowded
+        } else if half >= K {
+            Crowding::Doubtful
+        } else {
+            Crowding::None
+        }
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Candidate> {
@@ -129,16 +152,12 @@ impl Candidates {
         self.list.iter().filter(|candidate| candidate.survey == Survey::Asked).count()
     }
 
-    /// In a crowded place, the next one to ask for its own neighbours, if anybody: round the target all name the same
-    /// eight nearest, and who came to hide something sees to it that these are theirs; round themselves each names
-    /// others.
+    /// The next one to ask for its own neighbours, if anybody: round the target all name the same eight nearest, and who
+    /// came to hide something sees to it that these are theirs; round themselves each names others.
     pub fn survey_next(&mut self) -> Option<Contact> {
         let window = self.window();
-        if !self.is_crowded(&window) {
-            return None;
-        }
         let open = |at: &&usize| self.list[**at].state == State::Answered && self.list[**at].survey == Survey::Open;
-        let at = *window.iter().find(open)?;
+        let at = *self.to_survey(&window).iter().find(open)?;
         self.list[at].survey = Survey::Asked;
         Some(self.list[at].contact)
     }
@@ -195,6 +214,16 @@ impl Candidates {
         }
     }
 
+    /// Those of the window that are asked for their neighbours: in a crowded place all, in a doubtful one the nearest,
+    /// whose neighbours show which it is.
+    fn to_survey<'a>(&self, window: &'a [usize]) -> &'a [usize] {
+        match self.crowding() {
+            Crowding::None => &[],
+            Crowding::Doubtful => &window[..window.len().min(K)],
+            Crowding::Crowded => window,
+        }
+    }
+
     /// True once all that count have answered, K at least.
     pub fn is_settled(&self) -> bool {
         let window = self.window();
@@ -202,16 +231,11 @@ impl Candidates {
         let surveyed = |at: &usize| self.list[*at].survey == Survey::Done;
         counted >= K
             && window.iter().all(|&at| self.list[at].state == State::Answered)
-            && (!self.is_crowded(&window) || window.iter().all(surveyed))
+            && self.to_survey(&window).iter().all(surveyed)
     }
 
-    fn is_crowded(&self, window: &[usize]) -> bool {
-        let within = |at: &&usize| self.list[**at].fits && self.list[**at].distance.share() <= self.reach;
-        window.iter().filter(within).count() >= Self::CROWD
-    }
-
-    /// The nearest candidates that may still answer or have: K whose ids fit and all that fit within reach, and at most
-    /// K of the others between them. What unbelievable nodes named is left out as long as there is anything else to ask.
+    /// The nearest candidates that may still answer or have: K whose ids fit and all that fit within reach (a longer one
+    /// in a crowded place), and at most K of the others between them. What unbelievable nodes named is left out as long as there is anything else to ask.
     fn window(&self) -> Vec<usize> {
         let believed = self.window_of(|candidate| !self.is_doubted(candidate));
         let open = believed.iter().any(|&at| matches!(self.list[at].state, State::Fresh | State::Asked));
@@ -227,11 +251,15 @@ impl Candidates {
 
     /// Of a row, nearest first: as many whose ids fit as are wanted, and at most eight of the others that are nearer.
     pub fn nearest<'a, T>(&self, row: impl Iterator<Item = (&'a Candidate, T)>) -> Vec<T> {
+        let reach = if self.crowding() == Crowding::Crowded { self.reach * Self::WIDER } else { self.reach };
+        let wanted = |candidate: &Candidate, fitting: usize| {
+            fitting < K || (fitting < Self::MAX_WINDOW && candidate.distance.share() <= reach)
+        };
         let (mut fitting, mut others) = (0, 0);
         let mut chosen = Vec::with_capacity(2 * K);
         for (candidate, what) in row {
             if candidate.fits {
-                if !self.is_wanted(candidate, fitting) {
+                if !wanted(candidate, fitting) {
                     break;
                 }
                 fitting += 1;

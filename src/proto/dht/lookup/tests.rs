@@ -253,6 +253,30 @@ fn in_a_crowded_place_all_within_reach_are_asked_and_each_for_its_own_neighbours
     assert_eq!((steps.len(), steps.iter().any(|step| step.neighbours)), (8, false), "nobody has crowded here");
 }
 
+/// So many stand in half of the reach and two a little beyond it; how many were asked, and how many for neighbours.
+fn asked_where(near: u16) -> (usize, usize) {
+    let now = Instant::now();
+    let mut lookup = lookup(now);
+    lookup.set_reach(1.0 / 16.0);
+    lookup.add_known(&(0..near).map(|n| node(6, n)).chain([node(3, 90), node(3, 91)]).collect::<Vec<_>>());
+    let steps: Vec<Step> = std::iter::from_fn(|| {
+        let step = lookup.next_query(now)?;
+        lookup.on_answer(Contact { id: step.id.unwrap(), addr: step.to }, None, &[]);
+        Some(step)
+    })
+    .collect();
+    assert!(lookup.is_done(now));
+    (steps.iter().filter(|step| !step.neighbours).count(), steps.iter().filter(|step| step.neighbours).count())
+}
+
+#[test]
+fn a_doubtful_place_is_looked_at_and_round_a_crowded_one_a_wider_circle_is_asked() {
+    assert_eq!(asked_where(7), (8, 0), "fewer than eight within half of the reach: as it should be");
+    assert_eq!(asked_where(8), (8, 8));
+    assert_eq!(asked_where(10), (10, 8));
+    assert_eq!(asked_where(11), (13, 13));
+}
+
 #[test]
 fn a_neighbour_that_does_not_answer_again_does_not_hold_up_the_end() {
     let now = Instant::now();

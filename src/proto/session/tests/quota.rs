@@ -21,8 +21,38 @@ fn blocks_are_asked_for_as_leave_is_had() {
     grant(&mut peer, Direction::Down, 2 * BLOCK_LEN);
     assert_eq!(peer.written().len(), 2);
     assert_eq!(words(&mut peer), [], "it wants the rest, as the limiter knows");
+    // Too little for a block counts all the same.
+    grant(&mut peer, Direction::Down, 100);
+    assert_eq!((peer.written().len(), words(&mut peer)), (0, vec![]));
     peer.session.set_limited(peer.now, false, false);
     assert_eq!(peer.written().len(), 2, "without a limit all is asked for at once");
+}
+
+#[test]
+fn under_a_new_limit_the_same_wish_is_said_again() {
+    let mut peer = Scripted::downloading(true);
+    let four = QuotaWord::Wish(Direction::Down, 4 * u64::from(BLOCK_LEN));
+    for nth in 0..2 {
+        peer.session.set_limited(peer.now, true, false);
+        peer.lease(&[(1 + nth, nth as u32)]);
+        peer.written();
+        assert_eq!(words(&mut peer), [four]);
+        peer.session.set_limited(peer.now, false, false);
+        assert_eq!(peer.written().len(), 4);
+    }
+}
+
+#[test]
+fn who_is_gone_keeps_nothing_that_is_granted_later() {
+    let mut peer = Scripted::downloading(true);
+    peer.session.set_limited(peer.now, true, false);
+    peer.lease(&[(1, 0)]);
+    peer.written();
+    words(&mut peer);
+    peer.command(PeerCommand::Close);
+    assert!(words(&mut peer).contains(&QuotaWord::Wish(Direction::Down, 0)));
+    grant(&mut peer, Direction::Down, BLOCK_LEN);
+    assert_eq!(words(&mut peer), [QuotaWord::Adjust(Direction::Down, BLOCK_LEN.into())]);
 }
 
 #[test]

@@ -108,4 +108,9 @@ impl Links {
         self.under_way.clear();
         self.peers.clear();
     }
+
+    /// Waits until the task of every connection has ended.
+    pub async fn ended(&mut self) {
+        while self.tasks.join_next().await.is_some() {}
+    }
 }

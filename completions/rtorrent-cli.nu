@@ -311,8 +311,8 @@ module completions {
     --hidden                  # Files and folders that begin with a dot too
     --ignore-files            # Leave out what .gitignore and .ignore files name
     --follow(-L)              # Take what links lead to
-    --v2                      # A v2 torrent (BEP 52): every file has its own tree of SHA-256 hashes; older programs can't read it
-    --hybrid                  # Both v1 and v2 in one torrent, for programs old and new
+    --v2                      # A v2 torrent (BEP 52), for newer programs alone
+    --hybrid                  # Both v1 and v2 in one torrent, for all programs
     --name: string            # Another name for the single file or the top folder
     --piece-length: string    # Bytes of a piece, a power of two [default: by size]
     --tracker(-t): string     # Announce here; again for the next tier

@@ -55,10 +55,12 @@ pub struct ContentArgs {
     /// Take what links lead to
     #[arg(short = 'L', long)]
     pub follow: bool,
-    /// A v2 torrent (BEP 52): every file has its own tree of SHA-256 hashes; older programs can't read it
+    /// A v2 torrent (BEP 52), for newer programs alone
+    ///
+    /// Every file has its own tree of SHA-256 hashes; programs that know v1 alone refuse such a torrent.
     #[arg(long, alias = "v2-only", conflicts_with = "hybrid")]
     pub v2: bool,
-    /// Both v1 and v2 in one torrent, for programs old and new
+    /// Both v1 and v2 in one torrent, for all programs
     #[arg(long)]
     pub hybrid: bool,
     /// Another name for the single file or the top folder

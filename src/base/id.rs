@@ -66,8 +66,8 @@ impl TorrentId {
         self.v1.into_iter().chain(self.v2.map(InfoHashV2::truncated))
     }
 
-    /// True if both are known to name one torrent: a hash that both have agrees, and none contradicts. A magnet link often has
-    /// one hash of a hybrid alone.
+    /// True if both are known to name one torrent: a hash that both have agrees, and none contradicts. A magnet link
+    /// often has one hash of a hybrid alone.
     pub fn is_same(&self, other: &TorrentId) -> bool {
         let agree = |ours: Option<bool>| ours.unwrap_or(true);
         let v1 = self.v1.zip(other.v1).map(|(ours, theirs)| ours == theirs);

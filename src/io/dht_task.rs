@@ -1,5 +1,5 @@
-//! The DHT of the process, as the rest of the program sees it: a [`DhtHandle`] to the one task that owns both
-//! nodes and hears them on the process's UDP port. No network, no name and no node are facts that the status shows, never errors.
+//! The DHT of the process, as the rest of the program sees it: a [`DhtHandle`] to the one task that owns both nodes and
+//! hears them on the process's UDP port. No network, no name and no node are facts that the status shows, never errors.
 
 mod names;
 mod table_file;

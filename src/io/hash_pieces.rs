@@ -106,8 +106,8 @@ pub struct Digests {
 /// A piece, and its hashes or why it could not be read.
 pub type Hashed = (u32, Result<Digests, FileError>);
 
-/// Hashes `pieces` by `recipe`, each of which comes to `note` once, in any order and from several threads. Blocks; uses all cores.
-/// False if it was cancelled.
+/// Hashes `pieces` by `recipe`, each of which comes to `note` once, in any order and from several threads. Blocks; uses
+/// all cores. False if it was cancelled.
 pub fn hash_pieces(
     bytes: PieceBytes<'_>,
     pieces: &[u32],

@@ -179,7 +179,8 @@ impl HttpClient {
         drop(self.tls().await); // who makes the request hears of the failure
     }
 
-    /// Fetches a .torrent over http(s), with `headers` for the host of `url` alone; a redirect to a magnet link is followed in so far as it is handed back.
+    /// Fetches a .torrent over http(s), with `headers` for the host of `url` alone; a redirect to a magnet link is
+    /// followed in so far as it is handed back.
     ///
     /// # Errors
     /// [`FetchError`], without the URL in it.
@@ -300,8 +301,8 @@ impl HttpClient {
         }
     }
 
-    /// True if all addresses of the URL's host are global, or only the proxy knows them. The request that may follow uses the addresses that were
-    /// looked at.
+    /// True if all addresses of the URL's host are global, or only the proxy knows them. The request that may follow
+    /// uses the addresses that were looked at.
     async fn is_on_internet(&self, url: &Url) -> Result<bool, HttpError> {
         let host = host_of(url);
         if self.0.resolver.path().looks_up(host) {

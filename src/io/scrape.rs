@@ -22,7 +22,8 @@ pub struct Scraped {
     pub outcome: Result<Scrape, String>,
 }
 
-/// Scrapes `urls` for a torrent, under each of its hashes, side by side, each for no longer than `within`. One entry a URL, in the same order.
+/// Scrapes `urls` for a torrent, under each of its hashes, side by side, each for no longer than `within`. One entry a
+/// URL, in the same order.
 pub async fn scrape(trackers: &Announcer, urls: &[String], id: TorrentId, within: Duration) -> Vec<Scraped> {
     let mut running = JoinSet::new();
     let mut scraped: Vec<Scraped> = Vec::new();

@@ -4,9 +4,9 @@
 //! soon as it is there: no tracker waits for another. The task sleeps until the schedule's next time, until something
 //! comes back or until it is told something.
 //!
-//! A hybrid torrent (BEP 52) stands in two swarms of each tracker, one a hash. An announce goes to both side by side and is one
-//! to the schedule: tiers, intervals and events are the tracker's, and what a private torrent may ask is one tracker, not one
-//! swarm. So `started`, `completed` and `stopped` reach both, and neither waits for the other.
+//! A hybrid torrent (BEP 52) stands in two swarms of each tracker, one a hash. An announce goes to both side by side
+//! and is one to the schedule: tiers, intervals and events are the tracker's, and what a private torrent may ask is one
+//! tracker, not one swarm. So `started`, `completed` and `stopped` reach both, and neither waits for the other.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -32,7 +32,8 @@ pub struct TrackerSetup {
     pub key: u32,
     /// Where we take connections.
     pub port: u16,
-    /// The torrent's own, in their tiers (BEP 12); others come by [`TrackerHandle::add`]. What can't be asked is left out and named in the status.
+    /// The torrent's own, in their tiers (BEP 12); others come by [`TrackerHandle::add`]. What can't be asked is left
+    /// out and named in the status.
     pub tiers: Vec<Vec<String>>,
     /// BEP 27: one tracker at a time.
     pub private: bool,

@@ -224,7 +224,8 @@ impl Torrent {
         lend(pieces, now, key, piece, blocks)
     }
 
-    /// Opens a piece, for which there is memory, of which blocks lie on disk: they are read back while the peer fetches others.
+    /// Opens a piece, for which there is memory, of which blocks lie on disk: they are read back while the peer fetches
+    /// others.
     pub(super) fn reopen(&mut self, now: Instant, key: PeerKey, piece: u32, blocks: u32, urgency: Urgency) -> Offer {
         let Some(pieces) = &mut self.pieces else { return Offer::Nothing };
         pieces.spilled.remove(&piece);

@@ -45,8 +45,8 @@ pub enum Gained {
     Lie,
 }
 
-/// Owner of what has come of the layers; as much as the reader of the info dictionary lets a torrent have. A span is in `todo` exactly if it is not there and nobody is waited
-/// for who was asked for it.
+/// Owner of what has come of the layers; as much as the reader of the info dictionary lets a torrent have. A span is in
+/// `todo` exactly if it is not there and nobody is waited for who was asked for it.
 pub struct LayerFetch {
     /// The number of the piece layers.
     layer: u32,
@@ -331,7 +331,8 @@ mod tests {
         each.map(|(peer, it)| (peer, it.index, it.length, it.proof)).collect()
     }
 
-    /// 1,300 hashes, a layer of 2,048 with its padding, eleven below the root: spans of 512, 512 and the rest as a power of two.
+    /// 1,300 hashes, a layer of 2,048 with its padding, eleven below the root: spans of 512, 512 and the rest as a
+    /// power of two.
     #[test]
     fn a_layer_is_asked_for_in_spans_with_their_proof() {
         let mut world = World::new(&[1_300]);

@@ -75,7 +75,8 @@ pub struct TargetArgs {
     pub no_part: bool,
     /// Space for files: none, sparse, full
     ///
-    /// With none they grow; sparse gives a file its length at once and its space as it is written; full sets all its space aside.
+    /// With none they grow; sparse gives a file its length at once and its space as it is written; full sets all its
+    /// space aside.
     #[arg(long, value_name = "HOW", value_enum, default_value = "sparse", hide_possible_values = true)]
     #[arg(env = "RTORRENT_CLI_ALLOCATE", hide_env = true)]
     pub allocate: Allocation,

@@ -92,7 +92,8 @@ pub struct NetworkArgs {
     pub transport: TransportChoice,
     /// Encrypt: auto, require, off
     ///
-    /// MSE, "protocol encryption". auto is plain, and encrypted with peers that want it; require speaks to no peer in the clear.
+    /// MSE, "protocol encryption". auto is plain, and encrypted with peers that want it; require speaks to no peer in
+    /// the clear.
     #[arg(long, value_name = "HOW", value_enum, default_value = "auto", hide_possible_values = true)]
     #[arg(env = "RTORRENT_CLI_ENCRYPTION", hide_env = true)]
     pub encryption: EncryptionChoice,

@@ -26,9 +26,9 @@ pub struct PathArgs {
     pub interface: Option<String>,
     /// Go through socks5h://HOST:PORT or http:// alone
     ///
-    /// Nothing leaves by another way. USER:PASSWORD@ may stand before the host. Names are always looked up by the proxy: socks5:// means the same as
-    /// socks5h:// here. Its own name, if it has one, is looked up once by the system when the run begins, and no other; an
-    /// address needs none, and only an address may stand beside --interface.
+    /// Nothing leaves by another way. USER:PASSWORD@ may stand before the host. Names are always looked up by the
+    /// proxy: socks5:// means the same as socks5h:// here. Its own name, if it has one, is looked up once by the system
+    /// when the run begins, and no other; an address needs none, and only an address may stand beside --interface.
     #[arg(long, value_name = "URL", value_parser = ProxyUrl::parse, env = "RTORRENT_CLI_PROXY", hide_env = true)]
     pub proxy: Option<ProxyUrl>,
     /// Ask this name server, not the system's

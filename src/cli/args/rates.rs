@@ -13,7 +13,8 @@ use crate::engine::LimitSettings;
 pub struct RateArgs {
     /// Download no faster, all items together
     ///
-    /// Bytes a second, as in 500K or 2M; 0, the default, is no limit. --limit-rate and --max-overall-download-limit are the same.
+    /// Bytes a second, as in 500K or 2M; 0, the default, is no limit. --limit-rate and --max-overall-download-limit are
+    /// the same.
     #[arg(long, value_name = "RATE", default_value = "0", hide_default_value = true, value_parser = parse_rate)]
     #[arg(aliases = ["limit-rate", "max-overall-download-limit"])]
     #[arg(env = "RTORRENT_CLI_LIMIT_DOWN", hide_env = true)]

@@ -19,10 +19,10 @@
 //! }
 //! ```
 //!
-//! A file a concern: `receive` finds the place of bytes, `leases` knows which blocks are out, `pipeline` how many may be,
-//! `upload` what the peer asked for, `quota` what limits leave of both, `haves` who has what, `metadata` BEP 9, `hashes` BEP 52, `exchange` words about
-//! other peers, `deadlines` what takes too long;
-//! `on_message` and `on_command` route, `transmit` composes what is written.
+//! A file a concern: `receive` finds the place of bytes, `leases` knows which blocks are out, `pipeline` how many may
+//! be, `upload` what the peer asked for, `quota` what limits leave of both, `haves` who has what, `metadata` BEP 9,
+//! `hashes` BEP 52, `exchange` words about other peers, `deadlines` what takes too long; `on_message` and `on_command`
+//! route, `transmit` composes what is written.
 
 mod allowed_fast;
 mod config;

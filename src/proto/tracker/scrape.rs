@@ -28,8 +28,8 @@ impl Scrape {
     }
 }
 
-/// The URL of a scrape over HTTP for all of `hashes`: the last `announce` in the path becomes `scrape` (BEP 48). `None` if there is no such
-/// word: that tracker can't be scraped. It carries the secrets of `tracker`.
+/// The URL of a scrape over HTTP for all of `hashes`: the last `announce` in the path becomes `scrape` (BEP 48). `None`
+/// if there is no such word: that tracker can't be scraped. It carries the secrets of `tracker`.
 pub fn scrape_url(tracker: &TrackerUrl, hashes: impl IntoIterator<Item = InfoHashV1>) -> Option<String> {
     let (before, after) = tracker.path().rsplit_once("announce")?;
     let mut url = tracker.with_path(&format!("{before}scrape{after}"));

@@ -234,8 +234,9 @@ impl Candidates {
             && self.to_survey(&window).iter().all(surveyed)
     }
 
-    /// The nearest candidates that may still answer or have: K whose ids fit and all that fit within reach (a longer one
-    /// in a crowded place), and at most K of the others between them. What unbelievable nodes named is left out as long as there is anything else to ask.
+    /// The nearest candidates that may still answer or have: K whose ids fit and all that fit within reach (a longer
+    /// one in a crowded place), and at most K of the others between them. What unbelievable nodes named is left out as
+    /// long as there is anything else to ask.
     fn window(&self) -> Vec<usize> {
         let believed = self.window_of(|candidate| !self.is_doubted(candidate));
         let open = believed.iter().any(|&at| matches!(self.list[at].state, State::Fresh | State::Asked));

@@ -65,7 +65,7 @@ fn write_and_read(bytes: &[u8]) {
     let number = |bytes: Vec<u8>| bytes.iter().fold(0u64, |all, byte| all << 8 | u64::from(*byte));
     let bits = |bytes: &[u8]| {
         let mut bits = Bitfield::new(bytes.len() as u32 * 5);
-        bytes.iter().for_each(|byte| drop(bits.set(u32::from(*byte) % (bytes.len() as u32 * 5))));
+        bytes.iter().for_each(|byte| _ = bits.set(u32::from(*byte) % (bytes.len() as u32 * 5)));
         bits
     };
     let path = |bytes: Vec<u8>| {
@@ -79,6 +79,7 @@ fn write_and_read(bytes: &[u8]) {
     let record = ResumeRecord {
         id: id.expect("one at least"),
         info,
+        layers: some(40),
         trackers: some(4).into_iter().map(|n| (0..n % 4).map(|n| format!("udp://{n}/")).collect()).collect(),
         web_seeds: some(5).chunks(2).map(|chunk| text(chunk.to_vec())).collect(),
         peers: some(9)

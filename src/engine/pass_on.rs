@@ -14,7 +14,7 @@ use crate::base::metainfo::Info;
 use crate::io::check::check;
 use crate::io::disk::OnDisk;
 use crate::io::file_set::{FileSet, FileSetup, paths_of};
-use crate::io::resume::{ResumeRecord, edges_path};
+use crate::io::resume::ResumeRecord;
 use crate::io::take_up::{Weighed, weigh};
 
 impl Preparation {
@@ -59,7 +59,7 @@ impl Preparation {
                 allocate: self.item.allocate,
                 writable: false,
                 overwrite: false,
-                edges: self.state_dir.as_ref().map(|state| edges_path(state, &self.id)),
+                edges: self.edges(info),
                 max_open: MAX_OPEN,
             });
             match files {

@@ -188,7 +188,7 @@ impl Preparation {
             allocate: item.allocate,
             writable: fetching,
             overwrite: item.overwrite,
-            edges: self.state_dir.as_ref().map(|state| edges_path(state, &info.id)),
+            edges: self.edges(&info),
             max_open: MAX_OPEN,
         })
         .map_err(|e| file_failure(&e))?;
@@ -219,6 +219,11 @@ impl Preparation {
             _lock: lock,
         };
         Ok(Some(Prepared::Opened(Box::new(opened))))
+    }
+
+    /// Where bytes of unselected files that share a piece with selected ones are kept.
+    pub(super) fn edges(&self, info: &Info) -> Option<PathBuf> {
+        self.state_dir.as_ref().map(|state| edges_path(state, &info.id))
     }
 
     fn lock(&self, info: &Info, paths: &[PathBuf]) -> Result<TargetLock, Failure> {

@@ -54,22 +54,21 @@ impl Announcer {
             || named()
     }
 
-    /// [`Announcer::announce`] for a torrent that may have two hashes: a hybrid stands in two swarms, and joins both side by
-    /// side with the same words.
+    /// [`Announcer::announce`], and side by side with it the same words under the `other` hash of a hybrid, which stands in
+    /// two swarms.
     ///
     /// # Errors
     /// If neither swarm gave a reply.
-    pub async fn announce_under(
+    pub async fn announce_also(
         &self,
-        hashes: (InfoHashV1, Option<InfoHashV1>),
         url: &TrackerUrl,
         request: &AnnounceRequest,
+        other: Option<InfoHashV1>,
         heard: impl Fn(AnnounceReply),
     ) -> Result<(), TrackerError> {
-        let request = |info_hash| AnnounceRequest { info_hash, ..request.clone() };
-        let first = request(hashes.0);
-        let Some(second) = hashes.1.map(request) else { return self.announce(url, &first, heard).await };
-        let (first, second) = tokio::join!(self.announce(url, &first, &heard), self.announce(url, &second, &heard));
+        let Some(info_hash) = other else { return self.announce(url, request, heard).await };
+        let second = AnnounceRequest { info_hash, ..request.clone() };
+        let (first, second) = tokio::join!(self.announce(url, request, &heard), self.announce(url, &second, &heard));
         either(first, second)
     }
 

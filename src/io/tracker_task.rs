@@ -349,7 +349,7 @@ impl Task {
             self.make_announces();
             self.tiers.join();
             while let Some(ask) = self.tiers.poll_ask() {
-                self.set_out(ask, (new, None), true);
+                self.set_out(ask, new, None, true);
             }
         }
     }
@@ -370,13 +370,14 @@ impl Task {
     /// Sets out on every announce that is due.
     fn make_announces(&mut self) {
         while let Some(ask) = self.tiers.poll_ask() {
-            self.set_out(ask, (self.setup.id.wire(), self.setup.id.upgraded()), false);
+            self.set_out(ask, self.setup.id.wire(), self.setup.id.upgraded(), false);
         }
     }
 
-    fn set_out(&mut self, ask: Ask, hashes: (InfoHashV1, Option<InfoHashV1>), late: bool) {
+    /// Sets out on an announce under `info_hash`, and under the `other` hash of a hybrid.
+    fn set_out(&mut self, ask: Ask, info_hash: InfoHashV1, other: Option<InfoHashV1>, late: bool) {
         let request = AnnounceRequest {
-            info_hash: hashes.0,
+            info_hash,
             peer_id: self.setup.peer_id,
             key: self.setup.key,
             port: self.setup.port,
@@ -396,7 +397,7 @@ impl Task {
                 drop(timeout(head_start, before).await);
             }
             let heard = |reply| drop(tell.send(Answer::Reply(id, reply)));
-            let outcome = announcer.announce_under(hashes, &url, &request, heard).await;
+            let outcome = announcer.announce_also(&url, &request, other, heard).await;
             drop(tell.send(Answer::Over(id, outcome)));
         });
     }

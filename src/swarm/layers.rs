@@ -23,6 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const REJECTIONS: usize = 4;
 /// How long rejections are believed; after this an answer is not expected any more.
 const PAUSE: Duration = Duration::from_secs(30);
+
 /// A piece layer that is missing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct MissingLayer {

@@ -92,6 +92,25 @@ async fn one_that_never_answers_is_given_up() {
     assert_eq!(outcome, Err(HttpError::TimedOut(Duration::from_millis(50))));
 }
 
+/// opentracker keeps no connection open, and does not say so.
+#[tokio::test]
+async fn what_meets_a_connection_that_is_given_up_is_sent_again() {
+    let kept_open = || b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nde".to_vec();
+    let server = OddServer::start(move |_| Act::SendOnce(kept_open())).await;
+    let (client, url) = (client(), server.url("/announce"));
+    let get = || client.get(&url, Bounds::TRACKER, None);
+    for _ in 0..3 {
+        // Two at once: then there are two connections that wait to be given up.
+        let (first, second) = tokio::join!(get(), get());
+        assert_eq!((first, second), (body(b"de"), body(b"de")));
+    }
+    assert_eq!(server.requests(), 6, "each was heard once");
+
+    let server = OddServer::start(|_| Act::Send(Vec::new())).await;
+    assert!(matches!(client.get(&server.url("/"), Bounds::TRACKER, None).await, Err(HttpError::Unreachable(_))));
+    assert!(server.requests() <= 3, "one that always hangs up is left in peace");
+}
+
 #[tokio::test]
 async fn errors_do_not_carry_the_url() {
     let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();

@@ -6,6 +6,7 @@
 //! Owns: the connection pools. They are built when first used: plain HTTP pays nothing for TLS, and a machine without
 //! root certificates fails only where it needs them.
 
+use std::error::Error as _;
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -287,7 +288,7 @@ impl HttpClient {
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, HttpError> {
         let path = self.0.resolver.path();
-        match request.send().await {
+        match send_again(request).await {
             // Between us and a proxy this is its own word; servers have 401.
             Ok(response) if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED && path.is_proxied() => {
                 path.on_login_refused();
@@ -354,7 +355,7 @@ impl HttpClient {
             .http1_only()
             .dns_resolver(Arc::new(Names { resolver: self.0.resolver.clone(), family }))
             .connect_timeout(Duration::from_secs(15))
-            .pool_max_idle_per_host(2)
+            .pool_max_idle_per_host(IDLE)
             .tls_backend_preconfigured(tls);
         let fenced = self.0.resolver.path().fence(builder, family).and_then(reqwest::ClientBuilder::build);
         fenced.map_err(|error| HttpError::Unreachable(why(&error)))
@@ -371,6 +372,34 @@ impl HttpClient {
         };
         self.0.tls.get_or_try_init(load).await.cloned()
     }
+}
+
+/// Connections to one server that are kept open for the next request.
+const IDLE: usize = 2;
+
+/// Sends `request`, and sends it again if the server hangs up before it says anything: it may have given up a connection
+/// that was kept open just when the request went out. Each of them can do that once, and a GET may be made twice.
+async fn send_again(request: RequestBuilder) -> reqwest::Result<Response> {
+    for _ in 0..IDLE {
+        let copy = request.try_clone().expect("a GET has no body that could be used up");
+        match copy.send().await {
+            Err(error) if hung_up(&error) => {}
+            outcome => return outcome,
+        }
+    }
+    request.send().await
+}
+
+/// True if there was a connection, and it ended before the first byte of an answer.
+fn hung_up(error: &reqwest::Error) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof};
+    let ended = |cause: &(dyn std::error::Error + 'static)| {
+        let io = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        let ends = [BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof];
+        cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_incomplete_message)
+            || io.is_some_and(|kind| ends.contains(&kind))
+    };
+    !error.is_connect() && std::iter::successors(error.source(), |&cause| cause.source()).any(ended)
 }
 
 /// For plain HTTP: trusts nobody, reads nothing.

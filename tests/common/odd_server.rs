@@ -20,6 +20,8 @@ pub struct OddServer {
 pub enum Act {
     /// Send this and close.
     Send(Vec<u8>),
+    /// Send this, and hang up when the next request comes on the same connection: as one that is closed just then.
+    SendOnce(Vec<u8>),
     /// Say nothing and keep the connection.
     Hang,
     /// Send the first once and the second for ever.
@@ -48,6 +50,10 @@ impl OddServer {
                     counter.fetch_add(1, Ordering::SeqCst);
                     match act(&String::from_utf8_lossy(&head)) {
                         Act::Send(bytes) => drop(stream.write_all(&bytes).await),
+                        Act::SendOnce(bytes) => {
+                            drop(stream.write_all(&bytes).await);
+                            drop(stream.readable().await);
+                        }
                         Act::Hang => std::future::pending().await,
                         Act::Flood(first, more) => {
                             let mut sent = stream.write_all(&first).await;

@@ -1,8 +1,11 @@
 //! Our announces and scrapes against opentracker, over HTTP and UDP.
 
+#[path = "common/open_tracker.rs"]
+mod open_tracker;
+
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -19,10 +22,10 @@ use tokio::sync::{mpsc, watch};
 const HASH: [u8; 20] = *b"\x00\xFF&=%? torrent hash+";
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A running opentracker that serves [`HASH`] on this address.
+/// A running opentracker that serves [`HASH`] on this port.
 struct OpenTracker {
     child: Child,
-    addr: SocketAddr,
+    port: u16,
     _folder: tempfile::TempDir,
 }
 
@@ -37,32 +40,23 @@ impl OpenTracker {
     /// `None` if there is no such program.
     async fn start() -> Option<OpenTracker> {
         let folder = tempfile::tempdir().unwrap();
-        // Debian's is built to serve what stands in this file alone.
+        let list = folder.path().join("list");
         let hash: String = HASH.iter().map(|byte| format!("{byte:02x}")).collect();
-        std::fs::write(folder.path().join("list"), format!("{hash}\n")).unwrap();
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let port = free.port().to_string();
-        let child = Command::new("opentracker")
-            .args(["-i", "127.0.0.1", "-p", &port, "-P", &port, "-d"])
-            .arg(folder.path())
-            .args(["-w", "list"])
-            .current_dir(folder.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .ok()?;
-        let tracker = OpenTracker { child, addr: free, _folder: folder };
-        let connect = async {
-            while tokio::net::TcpStream::connect(free).await.is_err() {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, connect).await.expect("opentracker listens");
+        std::fs::write(&list, format!("{hash}\n")).unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let child = open_tracker::command(port, &list).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
+        let mut tracker = OpenTracker { child, port, _folder: folder };
+        let end = Instant::now() + PATIENCE;
+        while let Err(reason) = open_tracker::serves(port, &HASH) {
+            assert_eq!(tracker.child.try_wait().unwrap(), None, "opentracker runs");
+            assert!(Instant::now() < end, "{reason}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         Some(tracker)
     }
 
     fn urls(&self) -> [String; 2] {
-        [format!("http://{}/announce", self.addr), format!("udp://{}/announce", self.addr)]
+        ["http", "udp"].map(|scheme| format!("{scheme}://127.0.0.1:{}/announce", self.port))
     }
 }
 

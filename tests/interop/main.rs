@@ -7,6 +7,8 @@
 
 mod content;
 mod nginx;
+#[path = "../common/open_tracker.rs"]
+mod open_tracker;
 mod ours;
 mod peers;
 mod process;

@@ -1,12 +1,10 @@
-//! A real tracker: opentracker, over HTTP and UDP on one port. Debian's serves only what stands in a list.
+//! A real tracker: opentracker.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use crate::content::Torrent;
+use crate::open_tracker;
 use crate::process::{Running, free_port, wait};
 
 /// Where a tracker will listen.
@@ -33,11 +31,11 @@ impl Place {
 pub struct OpenTracker {
     _running: Running,
     port: u16,
-    info_hash: String,
+    info_hash: [u8; 20],
 }
 
 impl OpenTracker {
-    /// Starts it and waits until it answers.
+    /// Starts it and waits until it serves the torrent.
     ///
     /// # Errors
     /// If it does not start.
@@ -47,14 +45,9 @@ impl OpenTracker {
         let v2 = torrent.v2.as_ref().map_or("", |v2| &v2[..40]);
         std::fs::write(&list, format!("{}\n{v2}\n", torrent.hex())).map_err(|e| e.to_string())?;
         let Place { port } = place;
-        let mut command = Command::new("opentracker");
-        command.args(["-i", "127.0.0.1", "-p", &port.to_string(), "-P", &port.to_string(), "-d", "/", "-w"]).arg(list);
-        let running = Running::start(folder, "opentracker", &mut command)?;
-        wait(Duration::from_secs(20), &mut || {
-            TcpStream::connect(("127.0.0.1", port)).map(drop).map_err(|e| format!("opentracker: {e}"))
-        })?;
-        let info_hash = torrent.info_hash.iter().map(|byte| format!("%{byte:02x}")).collect();
-        Ok(OpenTracker { _running: running, port, info_hash })
+        let mut running = Running::start(folder, "opentracker", &mut open_tracker::command(port, &list))?;
+        running.until(Duration::from_secs(60), || open_tracker::serves(port, &torrent.info_hash))?;
+        Ok(OpenTracker { _running: running, port, info_hash: torrent.info_hash })
     }
 
     /// Waits until it knows a seed.
@@ -76,21 +69,13 @@ impl OpenTracker {
     /// Waits until the number behind `count` is not 0.
     fn wait_for(&self, count: &str, patience: Duration) -> Result<(), String> {
         wait(patience, &mut || {
-            let reply = self.scrape().map_err(|e| format!("scrape: {e}"))?;
+            let scrape = format!("/scrape?info_hash={}", open_tracker::escaped(&self.info_hash));
+            let reply = open_tracker::ask(self.port, &scrape).map_err(|e| format!("scrape: {e}"))?;
             let reply = String::from_utf8_lossy(&reply);
             match reply.split_once(count) {
                 Some((_, number)) if !number.starts_with('0') => Ok(()),
                 _ => Err("the tracker knows no such peer".into()),
             }
         })
-    }
-
-    fn scrape(&self) -> std::io::Result<Vec<u8>> {
-        let mut socket = TcpStream::connect(("127.0.0.1", self.port))?;
-        socket.set_read_timeout(Some(Duration::from_secs(5)))?;
-        write!(socket, "GET /scrape?info_hash={} HTTP/1.0\r\n\r\n", self.info_hash)?;
-        let mut reply = Vec::new();
-        socket.read_to_end(&mut reply)?;
-        Ok(reply)
     }
 }

@@ -59,14 +59,27 @@ fn main() {
         let rest = run_all(rest);
         (slow.join().expect("the lane ends"), rest)
     });
-    let Tally { passed, failed, not_run } = Tally {
-        passed: slow.passed + rest.passed,
-        failed: slow.failed + rest.failed,
-        not_run: slow.not_run + rest.not_run,
-    };
-    println!("\ninterop: {passed} passed, {failed} failed, {not_run} not run for want of a program");
-    if failed > 0 || (all && not_run > 0) {
+    let (passed, not_run) = (slow.passed + rest.passed, slow.not_run + rest.not_run);
+    let failed = [slow.failed, rest.failed].concat();
+    report(&failed);
+    println!("\ninterop: {passed} passed, {} failed, {not_run} not run for want of a program", failed.len());
+    if !failed.is_empty() || (all && not_run > 0) {
         std::process::exit(1);
+    }
+}
+
+/// Repeats what failed at the end, in the form that readers of `cargo test` look for.
+fn report(failed: &[(String, String)]) {
+    if failed.is_empty() {
+        return;
+    }
+    println!("\nfailures:");
+    for (name, reason) in failed {
+        println!("\n---- {name} stdout ----\n{reason}");
+    }
+    println!("\nfailures:");
+    for (name, _) in failed {
+        println!("    {name}");
     }
 }
 
@@ -74,7 +87,8 @@ fn main() {
 #[derive(Default)]
 struct Tally {
     passed: u32,
-    failed: u32,
+    /// Names and reasons.
+    failed: Vec<(String, String)>,
     not_run: u32,
 }
 
@@ -89,8 +103,8 @@ fn run_all(rows: Vec<Row>) -> Tally {
                 println!("ok       {:<44} {:.1} s", row.name, start.elapsed().as_secs_f64());
             }
             Ok(Err(reason)) => {
-                tally.failed += 1;
                 println!("FAILED   {:<44} {reason}", row.name);
+                tally.failed.push((row.name, reason));
             }
             Err(Missing { program, package }) => {
                 tally.not_run += 1;

@@ -88,12 +88,17 @@ fn links_that_do_not_resolve_hold_nobody_up() {
         list += &format!("{n}.torrent\n");
     }
     scene.write("list.txt", list);
-    let got = scene.get(&["-j", "1", "--metadata-timeout", "5s", "--json", "-d", "out", "-i", "list.txt"]);
-    got.ends(4);
+    // All that can be had comes before the first link gives up, if a slow machine gets the time that it needs; links that
+    // took a slot would hold up everything for any time.
+    let got = ["5s", "20s", "80s"].iter().find_map(|time| {
+        let got = scene.get(&["-j", "1", "--metadata-timeout", time, "--json", "-d", time, "-i", "list.txt"]);
+        let events = got.ends(4).events();
+        let complete = events.iter().rposition(|event| event["event"] == "complete").unwrap();
+        let error = events.iter().position(|event| event["event"] == "error").unwrap();
+        (complete < error).then_some(got)
+    });
+    let got = got.expect("all that could be had came before the first gave up");
     let events = got.events();
-    let at = |what: &dyn Fn(&serde_json::Value) -> bool| events.iter().position(what).unwrap();
-    let complete = events.iter().rposition(|event| event["event"] == "complete").unwrap();
-    assert!(complete < at(&|event| event["event"] == "error"), "all that could be had came before the first gave up");
     let summary = got.of("summary");
     assert_eq!((&summary[0]["complete"], &summary[0]["failed"]), (&json!(3), &json!(40)));
     assert!(got.of("error").iter().all(|error| error["code"] == 8), "{:#?}", got.of("error"));

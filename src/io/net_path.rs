@@ -533,8 +533,11 @@ mod tests {
 
     #[tokio::test]
     async fn behind_a_proxy_there_is_neither_udp_nor_a_listener_and_a_dead_one_is_noticed() {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let proxy = ProxyUrl::parse(&format!("socks5h://{free}")).unwrap();
+        // Held by us, and nobody listens there.
+        let held = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        held.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        let dead = held.local_addr().unwrap().as_socket().unwrap();
+        let proxy = ProxyUrl::parse(&format!("socks5h://{dead}")).unwrap();
         let path = NetPath::new(&PathRules { proxy: Some(proxy), ..PathRules::default() }).unwrap();
         assert!(path.listen_ips().is_empty() && path.udp_ips().is_empty());
         assert!(path.udp("127.0.0.1:0".parse().unwrap()).is_err());

@@ -86,9 +86,15 @@ mod tests {
 
     use super::*;
 
+    /// These tests look for ports in the same places: one at a time.
+    static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
     /// Two ports in a row of which the first is held by `hold`.
     async fn range<T>(hold: impl Fn(u16) -> io::Result<T>) -> (T, RangeInclusive<u16>) {
-        for first in (20_000..60_000).step_by(2) {
+        // Below those that the system gives to whoever asks for any, and in another process at others.
+        let begin = std::process::id().wrapping_mul(101) as u16;
+        for nth in 0..5_000 {
+            let first = 21_000 + begin.wrapping_add(nth) % 5_000 * 2;
             let Ok(held) = hold(first) else { continue };
             let free = std::net::TcpListener::bind((Ipv4Addr::UNSPECIFIED, first + 1)).is_ok()
                 && std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, first + 1)).is_ok();
@@ -106,6 +112,7 @@ mod tests {
 
     #[tokio::test]
     async fn of_a_range_the_first_port_that_is_free_for_both_is_taken() {
+        let _alone = ALONE.lock().await;
         let (_held, ports) = range(|port| std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port))).await;
         let wanted = Wanted { ports: Some(ports.clone()), tcp: true, udp: true };
         let open = Ports::open(&v4_alone(), wanted).await.unwrap();
@@ -118,6 +125,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_port_that_udp_can_not_have_is_tcps_alone() {
+        let _alone = ALONE.lock().await;
         let (held, ports) = range(|port| std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port))).await;
         let taken = *ports.start();
         let wanted = Wanted { ports: Some(taken..=taken), tcp: true, udp: true };

@@ -311,7 +311,7 @@ mod tests {
                 pair.receive(&mut buffers, take).unwrap();
             }
         };
-        tokio::time::timeout(std::time::Duration::from_secs(10), receive).await.expect("it was sent");
+        tokio::time::timeout(std::time::Duration::from_secs(60), receive).await.expect("it was sent");
         all
     }
 

@@ -45,12 +45,15 @@ impl DhtNet {
     /// Comes back once a node of the net knows peers of the torrent.
     pub async fn wait_for_peers(&self, torrent: rtorrent_cli::base::id::TorrentId) -> Vec<SocketAddr> {
         let until = tokio::time::Instant::now() + PATIENCE;
+        // Who announces itself after a search has begun is found by the next; each gets more time than the one before.
+        let mut patience = Duration::from_millis(300);
         loop {
             let mut search = self.nodes[0].lookup(torrent, None, false);
-            if let Ok(Some(peers)) = tokio::time::timeout(Duration::from_millis(300), search.next()).await {
+            if let Ok(Some(peers)) = tokio::time::timeout(patience, search.next()).await {
                 return peers;
             }
             assert!(tokio::time::Instant::now() < until, "nobody has announced {torrent}");
+            patience *= 2;
         }
     }
 }

@@ -46,7 +46,7 @@ impl LocalSeeder {
                 let source = ItemSource::Torrent(Arc::new(Metainfo::parse(&torrent).unwrap()));
                 let goal = Goal::Seed { ratio: None, time: None, super_seed: false };
                 let item = engine.add(Item { check: CheckMode::Full, ..Item::new(source, goal, dir) });
-                let patience = Instant::now() + Duration::from_secs(60);
+                let patience = Instant::now() + Duration::from_secs(300);
                 while tracker.peers(hash).is_empty() {
                     assert!(Instant::now() < patience, "the seeder did not announce itself");
                     tokio::time::sleep(Duration::from_millis(10)).await;

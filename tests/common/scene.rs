@@ -47,7 +47,7 @@ impl Scene {
         command.args(arguments).env_clear().current_dir(self.dir.path()).env("HOME", self.dir.path());
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("LANG", "C.UTF-8");
         // Only a test that fails waits so long.
-        command.env("RTORRENT_CLI_MAX_TIME", "60");
+        command.env("RTORRENT_CLI_MAX_TIME", "300");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }

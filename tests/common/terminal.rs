@@ -16,7 +16,7 @@ impl Terminal {
     /// `None`, said aloud, where there is no tmux.
     pub fn start(columns: u32, rows: u32, prepare: impl FnOnce(&Path), arguments: &str) -> Option<Terminal> {
         let program = env!("CARGO_BIN_EXE_rtorrent-cli");
-        let line = format!("trap : INT; {program} {arguments}; echo ended $?; exec sleep 1000");
+        let line = format!("trap : INT; {program} {arguments}; echo ended $?; exec sleep 3000");
         Terminal::start_line(columns, rows, prepare, &line)
     }
 
@@ -54,7 +54,9 @@ impl Terminal {
     pub fn tmux(&self, arguments: &[&str]) -> String {
         let mut command = Command::new("tmux");
         command.args(["-L", &self.socket]).args(arguments).current_dir(self.home.path());
-        command.env("HOME", self.home.path()).env("LC_ALL", "C.UTF-8").env_remove("TMUX").env_remove("NO_COLOR");
+        // The server of tmux hands its environment on to the window: nothing of the tester's own.
+        command.env_clear().env("HOME", self.home.path()).env("LC_ALL", "C.UTF-8");
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("TMPDIR", std::env::temp_dir());
         let output = command.output().unwrap();
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
@@ -63,7 +65,7 @@ impl Terminal {
     /// The screen's lines once `wanted` holds of them, without the empty ones at the end.
     #[track_caller]
     pub fn lines(&self, wanted: impl Fn(&str) -> bool) -> Vec<String> {
-        let patience = Instant::now() + Duration::from_secs(60);
+        let patience = Instant::now() + Duration::from_secs(120);
         loop {
             let screen = self.tmux(&["capture-pane", "-p"]);
             if wanted(&screen) {

@@ -16,6 +16,9 @@ session = libtorrent.session({
     "enable_upnp": False,
     "enable_natpmp": False,
     "allow_multiple_connections_per_ip": True,
+    # Who could not be reached is called again soon, and again.
+    "min_reconnect_time": 1,
+    "max_failcount": 1000,
     "alert_mask": libtorrent.alert.category_t.error_notification | libtorrent.alert.category_t.status_notification,
 })
 if speaks == "utp":

@@ -50,14 +50,13 @@ torrent = sessions[count // 2].add_torrent(parameters)
 if verb == "seed":
     while not torrent.status().is_seeding:
         time.sleep(0.1)
+    # Who looks for it looks again, and it is announced again: neither has to come first.
     torrent.force_dht_announce()
-    time.sleep(3)
 print("ready", flush=True)
 complete = verb == "seed"
 while True:
-    if not complete:
-        torrent.force_dht_announce()
-        if torrent.status().is_seeding:
-            complete = True
-            print("complete", flush=True)
+    torrent.force_dht_announce()
+    if not complete and torrent.status().is_seeding:
+        complete = True
+        print("complete", flush=True)
     time.sleep(1)

@@ -20,6 +20,7 @@ session = libtorrent.session({
     "allow_multiple_connections_per_ip": True,
     "close_redundant_connections": False,
     "min_reconnect_time": 1,
+    "max_failcount": 1000,
     "peer_connect_timeout": 5,
     "in_enc_policy": int(libtorrent.enc_policy.disabled),
     "out_enc_policy": int(libtorrent.enc_policy.disabled),

@@ -162,9 +162,8 @@ fn what_is_left_becomes_a_session_that_goes_on() {
     let seeder = LocalSeeder::start(&one, &scene.path("shared"));
     scene.write("one.torrent", &seeder.torrent);
     scene.write("two.torrent", &two.bytes);
-    let arguments =
-        ["--save-session", "left.txt", "--stall-timeout", "2s", "-d", "out", "-s", "1", "one.torrent", "two.torrent"];
-    let got = scene.get(&arguments);
+    scene.write("list.txt", "one.torrent\ntwo.torrent\n  stall-timeout=2s\n");
+    let got = scene.get(&["--save-session", "left.txt", "-d", "out", "-s", "1", "-i", "list.txt"]);
     got.ends(4);
     let session = scene.read("left.txt");
     let folder = scene.dir.path().canonicalize().unwrap();
@@ -173,8 +172,9 @@ fn what_is_left_becomes_a_session_that_goes_on() {
         session.contains(&format!("  dir={}/out\n", folder.display())) && session.contains("  select=1\n"),
         "{session}"
     );
-    assert!(!session.contains("one.torrent"), "{session}");
-    // Now somebody has it; from another folder.
+    assert!(!session.contains("one.torrent") && session.contains("  stall-timeout=2s\n"), "{session}");
+    // Now somebody has it, who gets all the time that he needs; from another folder.
+    scene.write("left.txt", session.replace("  stall-timeout=2s\n", ""));
     let second = LocalSeeder::start(&two, &scene.path("shared"));
     std::fs::create_dir(scene.path("elsewhere")).unwrap();
     let mut command = scene.command(&[

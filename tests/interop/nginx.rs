@@ -1,10 +1,12 @@
 //! A real web server: nginx, with the files of a torrent, in the ways that mirrors have.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
+use crate::PATIENCE;
 use crate::process::{Running, free_port, wait};
 
 /// A running server below a folder that holds `seed`, and perhaps `wrong`.
@@ -29,19 +31,20 @@ impl Nginx {
              http {{\n log_format bytes '$status $body_bytes_sent'; access_log {at}/access.log bytes;\n\
              client_body_temp_path {at}/t1; proxy_temp_path {at}/t2; fastcgi_temp_path {at}/t3;\n\
              uwsgi_temp_path {at}/t4; scgi_temp_path {at}/t5;\n\
-             limit_req_zone $binary_remote_addr zone=few:1m rate=5r/s;\n\
              server {{ listen 127.0.0.1:{port}; listen 127.0.0.1:{secure} ssl; root {at}/seed;\n\
              ssl_certificate {at}/server.pem; ssl_certificate_key {at}/server.key;\n\
              location /moved/ {{ rewrite ^/moved/(.*)$ /$1 redirect; }}\n\
-             location /busy/ {{ limit_req zone=few burst=20 nodelay; limit_req_status 503; alias {at}/seed/; }}\n\
+             location /busy/ {{ if ($connection_requests ~ \"[24]0$\") {{ return 503; }} alias {at}/seed/; }}\n\
              location /wrong/ {{ alias {at}/wrong/; }} }}\n}}\n"
         );
         let file = folder.join("nginx.conf");
         fs::write(&file, settings).map_err(|e| e.to_string())?;
         let running = Running::start(folder, "nginx", Command::new("nginx").arg("-c").arg(&file))?;
-        wait(Duration::from_secs(20), &mut || {
-            std::net::TcpStream::connect(("127.0.0.1", port)).map(drop).map_err(|e| format!("nginx: {e}"))
-        })?;
+        for port in [port, secure] {
+            wait(PATIENCE, &mut || {
+                TcpStream::connect(("127.0.0.1", port)).map(drop).map_err(|e| format!("nginx: {e}"))
+            })?;
+        }
         Ok(Nginx { _running: running, port, secure, log })
     }
 
@@ -57,6 +60,12 @@ impl Nginx {
 
     /// How many answers had this status, and their bytes.
     pub fn answers(&self, status: &str) -> (usize, u64) {
+        // It logs an answer after it has sent it, and does one thing after the other: before it answers us.
+        let ask = |mut socket: TcpStream| {
+            socket.write_all(b"GET /what-is-nowhere HTTP/1.0\r\n\r\n")?;
+            socket.read_to_end(&mut Vec::new())
+        };
+        TcpStream::connect(("127.0.0.1", self.port)).and_then(ask).expect("nginx answers");
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         let bytes: Vec<u64> = log.lines().filter_map(|line| line.strip_prefix(status)?.trim().parse().ok()).collect();
         (bytes.len(), bytes.iter().sum())

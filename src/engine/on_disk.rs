@@ -48,11 +48,12 @@ impl TorrentTask {
                     self.tell(Event::File { index, path: files.path(index) });
                 }
             }
-            // Once there is something to write, whoever writes it knows whether that is of interest.
-            DiskReport::Unread if self.disk.is_some() => {}
-            DiskReport::ReaderGone | DiskReport::Unread => {
-                self.fail(FailureKind::ReaderGone, format!("{}: nobody reads standard output", self.name()));
-            }
+            DiskReport::Unread => match &self.disk {
+                // Whoever writes knows whether there is something left that nobody will read.
+                Some(disk) => disk.on_unread(),
+                None => self.on_reader_gone(),
+            },
+            DiskReport::ReaderGone => self.on_reader_gone(),
             DiskReport::PassedOn => {
                 self.passed_on = true;
                 if self.phase == Phase::Finishing {
@@ -66,6 +67,10 @@ impl TorrentTask {
                 self.after_sync();
             }
         }
+    }
+
+    fn on_reader_gone(&mut self) {
+        self.fail(FailureKind::ReaderGone, format!("{}: nobody reads standard output", self.name()));
     }
 
     fn on_synced(&mut self, synced: Synced) {

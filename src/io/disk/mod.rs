@@ -9,6 +9,7 @@ mod pipe;
 mod queue;
 mod send;
 mod serve;
+mod standard_output;
 mod syncer;
 mod writer;
 
@@ -45,9 +46,9 @@ pub enum DiskReport {
     Synced(Synced),
     /// A sync failed; what was written since the one before may be lost.
     SyncFailed(FileError),
-    /// Nobody reads standard output any more.
+    /// Standard output has lost its reader, and there is something left to write.
     ReaderGone,
-    /// Standard output has lost its reader, whatever there may be to write.
+    /// Standard output has lost its reader: whoever writes it is to be told ([`TorrentDisk::on_unread`]).
     Unread,
     /// All of the file has been taken from standard output.
     PassedOn,
@@ -166,7 +167,7 @@ impl DiskPool {
         there: Option<OnDisk>,
         reports: UnboundedSender<DiskReport>,
     ) -> io::Result<TorrentDisk> {
-        let pipe = Pipe::to_standard_output(layout.clone(), file, there, reports.clone())?;
+        let pipe = Pipe::start(standard_output::open()?, layout.clone(), file, there, reports.clone())?;
         Ok(self.handle(Store::Pipe(pipe), reports))
     }
 
@@ -175,7 +176,7 @@ impl DiskPool {
     /// # Errors
     /// If standard output is closed, or the system gives no more threads.
     pub fn watch_standard_output(&self, reports: UnboundedSender<DiskReport>) -> io::Result<()> {
-        pipe::watch_standard_output(reports)
+        standard_output::watch(standard_output::open()?, reports)
     }
 
     fn handle(&self, store: Store, reports: UnboundedSender<DiskReport>) -> TorrentDisk {
@@ -211,6 +212,14 @@ impl TorrentDisk {
         // Without files there is nothing to read, and who waits for the answer sees the question dropped.
         if let Store::Files(files) = &self.torrent.store {
             self.pool.uploads.push(Upload { files: files.clone(), task });
+        }
+    }
+
+    /// Standard output has lost its reader: once what waits is written, [`DiskReport::ReaderGone`] is all that comes.
+    pub fn on_unread(&self) {
+        match &self.torrent.store {
+            Store::Pipe(pipe) => pipe.on_reader_gone(),
+            Store::Files(_) => {}
         }
     }
 

@@ -2,11 +2,10 @@
 //!
 //! Pieces come in any order, with their hashes checked, and wait in memory for their turn. A piece counts as done when
 //! its bytes have been taken, so a slow reader holds its memory, and by that the download. What lies in files already is
-//! read from there in its turn. A thread of its own writes, since a write may wait for ever; a second one notices a
-//! reader that goes away while there is nothing to write.
+//! read from there in its turn. A thread of its own writes, since a write may wait for ever; that the reader has gone away
+//! while there is nothing to write, somebody else has to say.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -62,29 +61,15 @@ impl Pipe {
         Ok(Pipe(shared))
     }
 
-    /// The same to standard output, without a buffer of its own.
-    ///
-    /// # Errors
-    /// If it is closed, or the system gives no more threads.
-    pub fn to_standard_output(
-        layout: Arc<Layout>,
-        file: usize,
-        there: Option<OnDisk>,
-        reports: UnboundedSender<DiskReport>,
-    ) -> io::Result<Pipe> {
-        let out = standard_output()?;
-        let pipe = Pipe::start(out.try_clone()?, layout, file, there, reports)?;
-        let shared = pipe.0.clone();
-        watch(out, move || {
-            shared.state().reader_gone = true;
-            shared.changed.notify_one();
-        })?;
-        Ok(pipe)
-    }
-
     /// A verified piece, to be written when its turn comes.
     pub fn give(&self, piece: u32, runs: Vec<RunBuffer>) {
         self.0.state().waiting.insert(piece, runs);
+        self.0.changed.notify_one();
+    }
+
+    /// Nobody will read what is written from now on.
+    pub fn on_reader_gone(&self) {
+        self.0.state().reader_gone = true;
         self.0.changed.notify_one();
     }
 }
@@ -196,57 +181,6 @@ fn failure(error: &io::Error) -> DiskFailure {
         _ => DiskFailureKind::Io,
     };
     DiskFailure { kind, message: format!("can't write to standard output: {error}") }
-}
-
-#[cfg(unix)]
-fn standard_output() -> io::Result<File> {
-    use std::os::fd::AsFd as _;
-    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
-}
-
-#[cfg(windows)]
-fn standard_output() -> io::Result<File> {
-    use std::os::windows::io::AsHandle as _;
-    Ok(File::from(io::stdout().as_handle().try_clone_to_owned()?))
-}
-
-/// Says [`DiskReport::Unread`] once the pipe or socket that standard output is has lost its reader.
-///
-/// # Errors
-/// If it is closed, or the system gives no more threads.
-pub(super) fn watch_standard_output(reports: UnboundedSender<DiskReport>) -> io::Result<()> {
-    // A torrent that is gone needs no reports.
-    watch(standard_output()?, move || drop(reports.send(DiskReport::Unread)))
-}
-
-/// Waits on a thread of its own, which ends with the process, until a pipe or socket has lost its reader.
-#[cfg(unix)]
-fn watch(out: File, gone: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    use rustix::event::{PollFd, PollFlags, poll};
-    use rustix::fs::{FileType, fstat};
-    let kind = FileType::from_raw_mode(fstat(&out)?.st_mode);
-    if !matches!(kind, FileType::Fifo | FileType::Socket) {
-        return Ok(());
-    }
-    spawn("pipe-reader", move || {
-        loop {
-            let mut ends = [PollFd::new(&out, PollFlags::empty())];
-            match poll(&mut ends, None) {
-                Err(rustix::io::Errno::INTR) => {}
-                Ok(_) if !ends[0].revents().intersects(PollFlags::ERR | PollFlags::HUP) => {}
-                Ok(_) => break,
-                // Then a write will tell.
-                Err(_) => return,
-            }
-        }
-        gone();
-    })
-}
-
-/// Only a write tells.
-#[cfg(not(unix))]
-fn watch(_: File, _: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]
@@ -394,5 +328,28 @@ mod tests {
             panic!("it must fail")
         };
         assert_eq!((piece, error.kind), (0, DiskFailureKind::ReaderGone));
+    }
+
+    #[test]
+    fn a_reader_that_is_gone_matters_once_there_is_nothing_to_write_for_it() {
+        let layout = layout();
+        let (reports, mut told) = unbounded_channel();
+        let (out, taken) = mpsc::channel();
+        let pipe = Pipe::start(Quick(out), layout.clone(), 1, None, reports).unwrap();
+        pipe.give(0, runs(&layout, &[0; 120_000], 0));
+        assert_eq!(verified(told.blocking_recv()), Some(0));
+        pipe.on_reader_gone();
+        assert!(matches!(told.blocking_recv(), Some(DiskReport::ReaderGone)));
+        drop(taken);
+        let (reports, mut told) = unbounded_channel();
+        let (out, _taken) = mpsc::channel();
+        let pipe = Pipe::start(Quick(out), layout.clone(), 1, None, reports).unwrap();
+        for piece in 0..4 {
+            pipe.give(piece, runs(&layout, &[0; 120_000], piece));
+        }
+        pipe.on_reader_gone();
+        let done: Vec<_> = (0..4).map(|_| verified(told.blocking_recv())).collect();
+        assert_eq!(done, [Some(0), Some(1), Some(2), Some(3)], "whoever is gone may have read all that he wants");
+        assert!(matches!(told.blocking_recv(), Some(DiskReport::PassedOn)));
     }
 }

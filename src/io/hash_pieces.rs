@@ -351,7 +351,7 @@ mod tests {
 
     use super::*;
     use crate::base::piece_hash::PieceHash;
-    use crate::io::file_set::tests::Fixture;
+    use crate::io::file_set::fixture::Fixture;
 
     /// A piece, and its hashes or the file that could not be read.
     type Seen = (u32, Result<Digests, std::path::PathBuf>);

@@ -1,7 +1,7 @@
 use std::fs::{self, OpenOptions};
 
 use super::*;
-use crate::io::file_set::tests::Fixture;
+use crate::io::file_set::fixture::Fixture;
 use crate::io::hash_pieces::STEP;
 
 fn all(fx: &Fixture) -> Bitfield {

@@ -6,7 +6,7 @@ use super::*;
 use crate::base::bitfield::Bitfield;
 use crate::base::layout::BLOCK_LEN;
 use crate::base::run::{Run, RunBuffer, RunId};
-use crate::io::file_set::tests::Fixture;
+use crate::io::file_set::fixture::Fixture;
 use crate::swarm::DiskFailureKind;
 
 struct Bench {
@@ -188,7 +188,7 @@ fn a_full_file_system_fails_each_job_and_the_threads_live_on() {
     let mut bench = bench(1, &[0, 1, 2]);
     bench.finish(0);
     assert!(matches!(bench.outcome(), DiskOutcome::Verified { .. }));
-    crate::io::file_set::tests::fill_up(bench.disk.torrent.files().unwrap(), 0);
+    crate::io::file_set::fixture::fill_up(bench.disk.torrent.files().unwrap(), 0);
     bench.finish(1);
     let runs = bench.runs(3);
     bench.disk.submit(DiskJob::Spill { piece: 3, runs });

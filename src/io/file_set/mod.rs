@@ -256,4 +256,6 @@ impl FileSet {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(super) mod fixture;
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::io::file_set::tests::Fixture;
+use crate::io::file_set::fixture::Fixture;
 use crate::io::take_up::weigh;
 
 fn info() -> Vec<u8> {

@@ -6,7 +6,7 @@ use rand::{RngExt, SeedableRng};
 use super::*;
 use crate::base::id::{InfoHashV1, TorrentId};
 use crate::io::file_set::FileSetup;
-use crate::io::file_set::tests::Fixture;
+use crate::io::file_set::fixture::Fixture;
 
 fn id() -> TorrentId {
     TorrentId::from_v1(InfoHashV1([1; 20]))

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use super::super::send::send_copy;
 use super::*;
 use crate::base::layout::BLOCK_LEN;
-use crate::io::file_set::tests::Fixture;
+use crate::io::file_set::fixture::Fixture;
 
 /// Pieces of two blocks: a file of many, one that lies within a piece, padding, one more, and one that is not selected.
 fn fixture() -> (Fixture, FileSet) {

@@ -117,7 +117,10 @@ async fn what_meets_a_connection_that_is_given_up_is_sent_again() {
 #[tokio::test]
 async fn errors_do_not_carry_the_url() {
     let closed = ClosedPort::new();
-    assert_eq!(get(&format!("http://{}/secret", closed.addr)).await, Err(HttpError::Unreachable("connection refused".into())));
+    assert_eq!(
+        get(&format!("http://{}/secret", closed.addr)).await,
+        Err(HttpError::Unreachable("connection refused".into()))
+    );
     let error = get("http://no-such-host.invalid/secret").await.unwrap_err();
     // A name server that is out of reach takes longer than we wait.
     let late = matches!(error, HttpError::TimedOut(_));

@@ -294,11 +294,14 @@ fn help_that_is_longer_than_the_terminal_is_paged_where_that_is_wanted() {
 fn the_manual_is_shown_by_man_on_a_terminal_and_is_itself_elsewhere() {
     let program = env!("CARGO_BIN_EXE_rtorrent-cli");
     let prepare = |home: &Path| {
-        std::fs::write(home.join("text"), "#!/bin/sh\necho \"asked with $*\"\ngrep -o 'TH rtorrent-cli-get'\n").unwrap();
+        std::fs::write(home.join("text"), "#!/bin/sh\necho \"asked with $*\"\ngrep -o 'TH rtorrent-cli-get'\n")
+            .unwrap();
     };
     // Made by the shell: what this process wrote itself may be open in a child that another test starts, and is busy then.
     let make = "cat text > man; chmod +x man";
-    let line = format!("{make}; PATH=.:$PATH {program} man get; {program} man get | head -n 3; echo ended $?; exec sleep 3000");
+    let line = format!(
+        "{make}; PATH=.:$PATH {program} man get; {program} man get | head -n 3; echo ended $?; exec sleep 3000"
+    );
     let Some(terminal) = Terminal::start_line(100, 30, prepare, &line) else { return };
     let lines = terminal.lines(|screen| screen.contains("ended"));
     assert_eq!(lines[..2], ["asked with -l -", "TH rtorrent-cli-get"], "{lines:#?}");

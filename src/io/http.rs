@@ -1,23 +1,22 @@
 //! The HTTP(S) client: bounded requests for trackers and .torrent files.
 //!
 //! Every body is read piece by piece up to a cap, what is gzipped is unpacked here up to the same cap, and redirects are
-//! followed here, since each hop is looked at: a link may lead to a `magnet:`. Its sockets are those of the permitted path;
-//! no proxy is taken from the environment.
-//! Owns: the connection pools. They are built when first used: plain HTTP pays nothing for TLS, and a machine without
-//! root certificates fails only where it needs them.
+//! followed here, since each hop is looked at: a link may lead to a `magnet:`, or from the internet into the local
+//! network. The connections are those of [`clients`].
+
+mod clients;
 
 use std::error::Error as _;
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE, RETRY_AFTER,
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, HeaderName, HeaderValue, LOCATION, RANGE, RETRY_AFTER,
 };
-use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, dns, redirect};
-use rustls::ClientConfig;
-use tokio::sync::OnceCell;
+use reqwest::{RequestBuilder, Response, StatusCode, Url};
 
+use self::clients::{Clients, IDLE};
 use super::gunzip::Gunzip;
 use super::resolve::Resolver;
 use crate::base::compact::is_global;
@@ -27,15 +26,7 @@ use crate::proto::tracker::udp::Family;
 
 /// Makes requests; clones share connections.
 #[derive(Clone)]
-pub struct HttpClient(Arc<Inner>);
-
-struct Inner {
-    user_agent: HeaderValue,
-    resolver: Resolver,
-    plain: [OnceLock<Client>; 3],
-    secure: [OnceCell<Client>; 3],
-    tls: OnceCell<ClientConfig>,
-}
+pub struct HttpClient(Arc<Clients>);
 
 /// What a request may cost.
 #[derive(Clone, Copy, Debug)]
@@ -161,23 +152,17 @@ impl HttpClient {
     /// A client that calls itself `user_agent`. Costs nothing before the first request.
     pub fn new(user_agent: &str, resolver: Resolver) -> Self {
         let user_agent = HeaderValue::from_str(user_agent).unwrap_or(HeaderValue::from_static("rtorrent-cli"));
-        HttpClient(Arc::new(Inner {
-            user_agent,
-            resolver,
-            plain: Default::default(),
-            secure: Default::default(),
-            tls: OnceCell::new(),
-        }))
+        HttpClient(Arc::new(Clients::new(user_agent, resolver)))
     }
 
     /// The name look-ups that this client shares.
     pub fn resolver(&self) -> &Resolver {
-        &self.0.resolver
+        self.0.resolver()
     }
 
     /// Reads what TLS needs from the disk, if nobody has before: to be done beside a name look-up.
     pub async fn get_ready(&self) {
-        drop(self.tls().await); // who makes the request hears of the failure
+        drop(self.0.tls().await); // who makes the request hears of the failure
     }
 
     /// Fetches a .torrent over http(s), with `headers` for the host of `url` alone; a redirect to a magnet link is
@@ -217,7 +202,7 @@ impl HttpClient {
         let first = Url::parse(url.trim()).map_err(|_| HttpError::BadUrl("not a URL that can be fetched"))?;
         let mut url = first.clone();
         for _ in 0..=bounds.redirects {
-            let (client, permitted) = tokio::join!(self.client_for(&url, family), self.permit(&url));
+            let (client, permitted) = tokio::join!(self.0.of(&url, family), self.permit(&url));
             permitted?;
             let client = client?;
             let mut request = client.get(url.clone());
@@ -261,7 +246,7 @@ impl HttpClient {
                 _ => {}
             }
             self.permit(&url).await?;
-            let mut request = self.client_for(&url, None).await?.get(url.clone()).header(ACCEPT_ENCODING, "identity");
+            let mut request = self.0.of(&url, None).await?.get(url.clone()).header(ACCEPT_ENCODING, "identity");
             if let Some((from, to)) = range {
                 request = request.header(RANGE, format!("bytes={from}-{}", to - 1));
             }
@@ -276,10 +261,10 @@ impl HttpClient {
     /// Refuses an address that must not be called. Names are looked up here, so that the connection finds them known.
     async fn permit(&self, url: &Url) -> Result<(), HttpError> {
         let host = host_of(url);
-        if self.0.resolver.path().looks_up(host) {
+        if self.0.resolver().path().looks_up(host) {
             return Ok(());
         }
-        match self.0.resolver.lookup(host).await {
+        match self.0.resolver().lookup(host).await {
             // A name is looked up again on the way to the socket; an address goes there by itself.
             Err(error) if host.parse::<IpAddr>().is_ok() => Err(HttpError::Unreachable(error.why)),
             _ => Ok(()),
@@ -287,7 +272,7 @@ impl HttpClient {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, HttpError> {
-        let path = self.0.resolver.path();
+        let path = self.0.resolver().path();
         match send_again(request).await {
             // Between us and a proxy this is its own word; servers have 401.
             Ok(response) if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED && path.is_proxied() => {
@@ -306,10 +291,10 @@ impl HttpClient {
     /// uses the addresses that were looked at.
     async fn is_on_internet(&self, url: &Url) -> Result<bool, HttpError> {
         let host = host_of(url);
-        if self.0.resolver.path().looks_up(host) {
+        if self.0.resolver().path().looks_up(host) {
             return Ok(true);
         }
-        let found = self.0.resolver.lookup(host).await.map_err(|error| HttpError::Unreachable(error.to_string()))?;
+        let found = self.0.resolver().lookup(host).await.map_err(|error| HttpError::Unreachable(error.to_string()))?;
         Ok(found.iter().all(|ip| is_global(*ip)))
     }
 
@@ -317,7 +302,7 @@ impl HttpClient {
     /// service of this machine. The request that may follow uses the addresses that were looked at.
     async fn leads_inward(&self, from: &Url, to: &Url) -> bool {
         let ours = async |url: &Url| match url.host_str() {
-            Some(host) => match self.0.resolver.lookup(host.trim_matches(['[', ']'])).await {
+            Some(host) => match self.0.resolver().lookup(host.trim_matches(['[', ']'])).await {
                 Ok(found) => found.iter().any(|ip| !is_global(*ip)),
                 Err(_) => false,
             },
@@ -325,57 +310,7 @@ impl HttpClient {
         };
         from.host_str() != to.host_str() && ours(to).await && !ours(from).await
     }
-
-    async fn client_for(&self, url: &Url, family: Option<Family>) -> Result<Client, HttpError> {
-        let nth = match family {
-            None => 0,
-            Some(Family::V4) => 1,
-            Some(Family::V6) => 2,
-        };
-        match url.scheme() {
-            "http" => {
-                let build = || self.build(family, bare_tls()).expect("a client without TLS can always be built");
-                Ok(self.0.plain[nth].get_or_init(build).clone())
-            }
-            "https" => {
-                let build = async || self.build(family, self.tls().await?);
-                self.0.secure[nth].get_or_try_init(build).await.cloned()
-            }
-            _ => Err(HttpError::BadUrl("leads to something that is neither http nor https")),
-        }
-    }
-
-    fn build(&self, family: Option<Family>, tls: ClientConfig) -> Result<Client, HttpError> {
-        let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("gzip"))]);
-        let builder = Client::builder()
-            .user_agent(self.0.user_agent.clone())
-            .default_headers(headers)
-            .referer(false)
-            .redirect(redirect::Policy::none())
-            .http1_only()
-            .dns_resolver(Arc::new(Names { resolver: self.0.resolver.clone(), family }))
-            .connect_timeout(Duration::from_secs(15))
-            .pool_max_idle_per_host(IDLE)
-            .tls_backend_preconfigured(tls);
-        let fenced = self.0.resolver.path().fence(builder, family).and_then(reqwest::ClientBuilder::build);
-        fenced.map_err(|error| HttpError::Unreachable(why(&error)))
-    }
-
-    /// TLS with the system's root certificates, read on the first use by a thread that nobody has to wait for.
-    async fn tls(&self) -> Result<ClientConfig, HttpError> {
-        let load = async || {
-            let (tell, told) = tokio::sync::oneshot::channel();
-            let work = move || drop(tell.send(system_tls()));
-            drop(std::thread::Builder::new().name("root certificates".into()).spawn(work));
-            let unusable = || HttpError::Unreachable("this machine has no root certificates that can be used".into());
-            told.await.ok().and_then(Result::ok).ok_or_else(unusable)
-        };
-        self.0.tls.get_or_try_init(load).await.cloned()
-    }
 }
-
-/// Connections to one server that are kept open for the next request.
-const IDLE: usize = 2;
 
 /// Sends `request`, and sends it again if the server hangs up before it says anything: it may have given up a connection
 /// that was kept open just when the request went out. Each of them can do that once, and a GET may be made twice.
@@ -400,46 +335,6 @@ fn hung_up(error: &reqwest::Error) -> bool {
             || io.is_some_and(|kind| ends.contains(&kind))
     };
     !error.is_connect() && std::iter::successors(error.source(), |&cause| cause.source()).any(ended)
-}
-
-/// For plain HTTP: trusts nobody, reads nothing.
-fn bare_tls() -> ClientConfig {
-    let versions = tls_builder().expect("ring has the default versions");
-    versions.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()
-}
-
-fn system_tls() -> Result<ClientConfig, rustls::Error> {
-    use rustls_platform_verifier::BuilderVerifierExt;
-    let mut tls = tls_builder()?.with_platform_verifier()?.with_no_client_auth();
-    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(tls)
-}
-
-fn tls_builder() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, rustls::Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()
-}
-
-/// Our look-ups in the form that reqwest asks for, of one address family or both.
-struct Names {
-    resolver: Resolver,
-    family: Option<Family>,
-}
-
-impl dns::Resolve for Names {
-    fn resolve(&self, name: dns::Name) -> dns::Resolving {
-        let (resolver, family) = (self.resolver.clone(), self.family);
-        Box::pin(async move {
-            let found = resolver.lookup(name.as_str()).await?;
-            let fits = |ip: &IpAddr| match family {
-                None => true,
-                Some(Family::V4) => ip.is_ipv4(),
-                Some(Family::V6) => ip.is_ipv6(),
-            };
-            let found: Vec<_> = found.iter().copied().filter(fits).map(|ip| (ip, 0u16).into()).collect();
-            Ok(Box::new(found.into_iter()) as dns::Addrs)
-        })
-    }
 }
 
 /// The host without the brackets of an IPv6 address.
@@ -529,8 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_http_needs_no_root_certificates() {
-        drop(bare_tls());
+    fn a_status_has_its_name_where_there_is_one() {
         assert_eq!(status_line(404), "404 Not Found");
         assert_eq!(status_line(999), "999");
     }

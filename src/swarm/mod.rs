@@ -2,13 +2,14 @@
 //!
 //! [`Torrent`] takes events with the time (`on_*`, one verb a file) and says what it wants done ([`Action`]s out of
 //! `poll_action`). Its parts each own one thing: [`book`] the addresses, [`metadata`] the info dictionary while it is
-//! fetched, [`picker`] the order of pieces, [`play`] what
-//! readers need first, [`staging`] the open pieces and their memory, [`blame`] the evidence of
-//! corrupt pieces, [`choker`] the upload slots, [`timeline`] who came and went, for peer exchange.
+//! fetched, [`picker`] the order of pieces, [`play`] what readers need first, [`staging`] the open pieces, [`buffers`] their
+//! memory, [`blame`] the evidence of corrupt pieces, [`choker`] the upload slots, [`timeline`] who came and went, for peer
+//! exchange.
 
 pub mod action;
 pub mod blame;
 pub mod book;
+pub mod buffers;
 pub mod choker;
 pub mod forest;
 pub mod layers;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use crate::base::bitfield::Bitfield;
+use crate::base::layout::Layout;
 use crate::base::run::{Run, RunBuffer, RunId};
 use crate::swarm::action::PeerKey;
 use crate::swarm::picker::Urgency;
@@ -131,6 +132,20 @@ impl OpenPiece {
         let last = range.clone().rev().find(fits)?;
         let count = (range.start..=last).rev().take(max.clamp(1, Run::MAX_BLOCKS) as usize).take_while(fits).count();
         Some(Run { piece: self.piece, first: last + 1 - count as u32, count: count as u32 })
+    }
+
+    /// Adds a holder to each block of `run`; the bytes of those that were free.
+    pub(super) fn hold(&mut self, run: Run, layout: &Layout) -> u64 {
+        let mut were_free = 0;
+        for at in run.first..run.first + run.count {
+            let block = &mut self.blocks[at as usize];
+            if block.is_free() {
+                self.free -= 1;
+                were_free += u64::from(layout.block_len(run.piece, at));
+            }
+            block.holders += 1;
+        }
+        were_free
     }
 }
 

@@ -13,26 +13,23 @@ use crate::base::bitfield::Bitfield;
 use crate::base::layout::Layout;
 use crate::base::run::{Run, RunBuffer, RunId};
 use crate::swarm::action::PeerKey;
+use crate::swarm::buffers::Buffers;
 use crate::swarm::lease::{Lease, Leases};
 use crate::swarm::open_piece::{Block, Closing, Exclusive, OpenPiece};
 use crate::swarm::picker::Urgency;
-use crate::swarm::pool::Pool;
 
 /// Owner of the open pieces and of every buffer that is not with a peer or the disk.
 pub struct Staging {
     layout: Arc<Layout>,
-    pool: Pool,
-    budget: u64,
+    /// Those that are lent, stored or with the disk.
+    buffers: Buffers,
     /// Bytes of free blocks: promised, not allocated.
     promised: u64,
-    /// Bytes of buffers that are lent, stored or with the disk.
-    buffers: u64,
     open: BTreeMap<u32, OpenPiece>,
     /// Open pieces that have free blocks and take leases, most urgent and oldest first.
     helpable: BTreeSet<(Urgency, u64, u32)>,
     leases: Leases,
     next_serial: u64,
-    next_run: u64,
 }
 
 /// What a buffer that came back has brought.
@@ -63,32 +60,28 @@ pub struct Taken {
 impl Staging {
     pub fn new(layout: Arc<Layout>, budget: u64) -> Self {
         Staging {
+            buffers: Buffers::new(layout.clone(), budget),
             layout,
-            pool: Pool::default(),
-            budget,
             promised: 0,
-            buffers: 0,
             open: BTreeMap::new(),
             helpable: BTreeSet::new(),
             leases: Leases::default(),
             next_serial: 0,
-            next_run: 0,
         }
     }
 
     pub fn set_budget(&mut self, budget: u64) {
-        self.budget = budget;
-        self.pool.shrink(self.room());
+        self.buffers.set_budget(budget);
     }
 
     /// Most bytes that may be charged.
     pub fn limit(&self) -> u64 {
-        self.budget.max(self.layout.total().min(self.layout.piece_length().into()))
+        self.buffers.limit()
     }
 
     /// Bytes promised, lent, stored or with the disk.
     pub fn charged(&self) -> u64 {
-        self.promised + self.buffers
+        self.promised + self.buffers.bytes()
     }
 
     /// Bytes of free blocks of open pieces.
@@ -96,8 +89,9 @@ impl Staging {
         self.promised
     }
 
-    pub fn pool(&self) -> &Pool {
-        &self.pool
+    #[cfg(test)]
+    pub fn pool(&self) -> &crate::swarm::pool::Pool {
+        self.buffers.pool()
     }
 
     /// True if a whole piece of `bytes` (or a duplicate) can be paid for.
@@ -165,11 +159,11 @@ impl Staging {
                 continue;
             }
             let run = Run { piece, first: at, count: count as u32 };
-            let mut buffer = self.buffer(run);
+            let mut buffer = self.buffers.make(run);
             buffer.want = 0;
             let open = self.open.get_mut(&piece).expect("opened above");
             open.out.push(buffer.id);
-            self.promised -= hold(open, run, &self.layout);
+            self.promised -= open.hold(run, &self.layout);
             runs.push(buffer);
             at += count as u32;
         }
@@ -216,7 +210,7 @@ impl Staging {
         let Some(lease) = self.leases.remove(peer, id) else { return Brought::default() };
         let run = lease.run;
         let buffer = RunBuffer { id, run, have: 0, want: 0, bytes: Box::default() };
-        self.buffers -= u64::from(run.byte_len(&self.layout));
+        self.buffers.write_off(run);
         self.unhold(now, lease.serial, &buffer, None).1
     }
 
@@ -253,15 +247,12 @@ impl Staging {
 
     /// Buffers that nobody needs any more.
     pub fn release(&mut self, runs: Vec<RunBuffer>) {
-        for run in runs {
-            self.buffers -= run.bytes.len() as u64;
-            self.pool.put(run.bytes, self.limit().saturating_sub(self.buffers));
-        }
+        runs.into_iter().for_each(|run| self.buffers.put(run));
     }
 
     /// Frees idle memory.
     pub fn shrink(&mut self) {
-        self.pool.shrink(0);
+        self.buffers.shrink();
     }
 
     /// (promised, stored) as counted block by block and buffer by buffer, to be compared with what is kept.
@@ -286,26 +277,14 @@ impl Staging {
         self.open.values().flat_map(|open| &open.blocks).map(|block| block.holders).max().unwrap_or(0)
     }
 
-    fn room(&self) -> u64 {
-        self.limit().saturating_sub(self.buffers)
-    }
-
-    fn buffer(&mut self, run: Run) -> RunBuffer {
-        let len = run.byte_len(&self.layout);
-        let bytes = self.pool.take(len as usize, self.room());
-        self.buffers += u64::from(len);
-        self.next_run += 1;
-        RunBuffer { id: RunId(self.next_run), run, have: 0, want: run.full_mask(), bytes }
-    }
-
     fn lend_run(&mut self, now: Instant, peer: PeerKey, run: Run) -> RunBuffer {
-        let buffer = self.buffer(run);
+        let buffer = self.buffers.make(run);
         let open = self.open.get_mut(&run.piece).expect("only blocks of open pieces are lent");
         open.touched = now;
         open.out.push(buffer.id);
         let bytes = buffer.bytes.len() as u64;
         self.leases.insert(buffer.id, Lease { peer, run, serial: open.serial, since: now, recalled: false, bytes });
-        self.promised -= hold(open, run, &self.layout);
+        self.promised -= open.hold(run, &self.layout);
         self.note_helpable(run.piece);
         buffer
     }
@@ -313,8 +292,7 @@ impl Staging {
     /// Stores what is fresh in `buffer` and gives the rest of its memory back.
     fn settle(&mut self, now: Instant, serial: u64, buffer: RunBuffer, sender: Option<PeerKey>) -> Brought {
         let (fresh, brought) = self.unhold(now, serial, &buffer, sender);
-        self.buffers -= buffer.bytes.len() as u64;
-        let stored = self.keep(buffer, fresh);
+        let stored = self.buffers.keep(buffer, fresh);
         if let Some(open) = stored.first().and_then(|run| self.open.get_mut(&run.run.piece)) {
             open.stored.extend(stored.into_iter().map(|run| (run.run.first, run)));
         }
@@ -361,46 +339,12 @@ impl Staging {
             open.touched = now;
         }
         if contested {
-            let rivals = open.out.iter().filter_map(|id| Some((*id, self.leases.get(*id)?)));
-            let lost = |other: &Run| {
-                (other.first..other.first + other.count)
-                    .any(|at| at.checked_sub(run.first).is_some_and(|bit| bit < run.count && fresh >> bit & 1 == 1))
-            };
-            brought.losers = rivals
-                .filter(|(_, lease)| !lease.recalled && lost(&lease.run))
-                .map(|(id, lease)| (lease.peer, id))
-                .collect();
+            brought.losers = losers(open, &self.leases, run, fresh);
         }
         brought.complete = open.is_complete();
         brought.closed = open.closing.is_some() && open.out.is_empty();
         self.note_helpable(run.piece);
         (fresh, brought)
-    }
-
-    /// Cuts `buffer` down to its `fresh` blocks: itself if that is all of them, else copies of each stretch.
-    fn keep(&mut self, buffer: RunBuffer, fresh: u64) -> Vec<RunBuffer> {
-        if fresh == buffer.run.full_mask() {
-            self.buffers += buffer.bytes.len() as u64;
-            return vec![RunBuffer { have: fresh, want: 0, ..buffer }];
-        }
-        let (mut kept, mut bit) = (Vec::new(), 0);
-        while bit < buffer.run.count {
-            let count = (!(fresh >> bit)).trailing_zeros().min(buffer.run.count - bit);
-            if count == 0 {
-                bit += 1;
-                continue;
-            }
-            let run = Run { piece: buffer.run.piece, first: buffer.run.first + bit, count };
-            let mut copy = self.buffer(run);
-            let start = (run.begin() - buffer.run.begin()) as usize;
-            copy.bytes.copy_from_slice(&buffer.bytes[start..start + copy.bytes.len()]);
-            (copy.have, copy.want) = (run.full_mask(), 0);
-            kept.push(copy);
-            bit += count;
-        }
-        let room = self.room();
-        self.pool.put(buffer.bytes, room);
-        kept
     }
 
     fn note_helpable(&mut self, piece: u32) {
@@ -414,18 +358,12 @@ impl Staging {
     }
 }
 
-/// Adds a holder to each block of `run`; the bytes of those that were free.
-fn hold(open: &mut OpenPiece, run: Run, layout: &Layout) -> u64 {
-    let mut were_free = 0;
-    for at in run.first..run.first + run.count {
-        let block = &mut open.blocks[at as usize];
-        if block.is_free() {
-            open.free -= 1;
-            were_free += u64::from(layout.block_len(run.piece, at));
-        }
-        block.holders += 1;
-    }
-    were_free
+/// Leases of the blocks of `run` that `fresh` names.
+fn losers(open: &OpenPiece, leases: &Leases, run: Run, fresh: u64) -> Vec<(PeerKey, RunId)> {
+    let is_fresh = |at: u32| at.checked_sub(run.first).is_some_and(|bit| bit < run.count && fresh >> bit & 1 == 1);
+    let lost = |lease: &Lease| (lease.run.first..lease.run.first + lease.run.count).any(is_fresh);
+    let rivals = open.out.iter().filter_map(|id| Some((*id, leases.get(*id)?)));
+    rivals.filter(|(_, lease)| !lease.recalled && lost(lease)).map(|(id, lease)| (lease.peer, id)).collect()
 }
 
 #[cfg(test)]

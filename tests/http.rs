@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use free_port::ClosedPort;
 use odd_server::{Act, OddServer, reply};
-use rtorrent_cli::io::http::{Bounds, FetchError, Fetched, HttpClient, HttpError, Reply};
+use rtorrent_cli::io::http::{Bounds, FetchError, Fetched, HttpClient, HttpError, Reach, Reply};
 use rtorrent_cli::io::resolve::Resolver;
 use tokio::io::AsyncWriteExt;
 
@@ -19,7 +19,7 @@ fn client() -> HttpClient {
 }
 
 async fn get(url: &str) -> Result<Reply, HttpError> {
-    client().get(url, Bounds::TRACKER, None).await
+    client().get(url, Bounds::TRACKER, None, Reach::NotInward).await
 }
 
 fn body(bytes: &[u8]) -> Result<Reply, HttpError> {
@@ -91,7 +91,7 @@ async fn bombs_floods_and_garbage_end_soon() {
 async fn one_that_never_answers_is_given_up() {
     let server = OddServer::start(|_| Act::Hang).await;
     let short = Bounds { total: Duration::from_millis(50), ..Bounds::TRACKER };
-    let outcome = client().get(&server.url("/"), short, None).await;
+    let outcome = client().get(&server.url("/"), short, None, Reach::NotInward).await;
     assert_eq!(outcome, Err(HttpError::TimedOut(Duration::from_millis(50))));
 }
 
@@ -101,7 +101,7 @@ async fn what_meets_a_connection_that_is_given_up_is_sent_again() {
     let kept_open = || b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nde".to_vec();
     let server = OddServer::start(move |_| Act::SendOnce(kept_open())).await;
     let (client, url) = (client(), server.url("/announce"));
-    let get = || client.get(&url, Bounds::TRACKER, None);
+    let get = || client.get(&url, Bounds::TRACKER, None, Reach::NotInward);
     for _ in 0..3 {
         // Two at once: then there are two connections that wait to be given up.
         let (first, second) = tokio::join!(get(), get());
@@ -110,7 +110,10 @@ async fn what_meets_a_connection_that_is_given_up_is_sent_again() {
     assert_eq!(server.requests(), 6, "each was heard once");
 
     let server = OddServer::start(|_| Act::Send(Vec::new())).await;
-    assert!(matches!(client.get(&server.url("/"), Bounds::TRACKER, None).await, Err(HttpError::Unreachable(_))));
+    assert!(matches!(
+        client.get(&server.url("/"), Bounds::TRACKER, None, Reach::NotInward).await,
+        Err(HttpError::Unreachable(_))
+    ));
     assert!(server.requests() <= 3, "one that always hangs up is left in peace");
 }
 

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::http::{Bounds, HttpClient, HttpError, Reply, status_line};
+use super::http::{Bounds, HttpClient, HttpError, Reach, Reply, status_line};
 use super::udp_tracker::UdpTrackers;
 use crate::base::compact::is_global;
 use crate::base::id::InfoHashV1;
@@ -22,6 +22,15 @@ pub struct Announcer {
     named: Arc<[String]>,
     /// Trackers may lie on the local network whatever they look like.
     anywhere: bool,
+}
+
+/// Where a tracker is.
+pub(super) struct Place {
+    /// Its first address of each family, of which there is at least one.
+    pub v4: Option<SocketAddr>,
+    pub v6: Option<SocketAddr>,
+    /// Where it may lie, and may redirect to.
+    pub reach: Reach,
 }
 
 /// A UDP tracker has had three packets by then.
@@ -42,16 +51,16 @@ impl Announcer {
 
     /// A torrent's word must not have us send requests to whatever listens on the local network: there a tracker stands
     /// at `/announce`, or the user named it.
-    fn may_ask(&self, url: &TrackerUrl, found: &[IpAddr]) -> bool {
+    fn reach(&self, url: &TrackerUrl) -> Reach {
         let named = || self.named.iter().any(|named| TrackerUrl::parse(named).is_ok_and(|named| named == *url));
         let path = url.path_and_query();
         let path = path.split('?').next().unwrap_or_default();
-        url.scheme() == Scheme::Udp
+        let trusted = url.scheme() == Scheme::Udp
             || self.anywhere
             || path == "/announce"
             || path.starts_with("/announce/")
-            || found.iter().all(|ip| is_global(*ip))
-            || named()
+            || named();
+        if trusted { Reach::NotInward } else { Reach::Internet }
     }
 
     /// [`Announcer::announce`], and side by side with it the same words under the `other` hash of a hybrid, which stands in
@@ -82,8 +91,9 @@ impl Announcer {
         request: &AnnounceRequest,
         heard: impl Fn(AnnounceReply),
     ) -> Result<(), TrackerError> {
-        let ask = async |addr| self.ask(url, request, addr).await.map(&heard);
-        match self.families(url).await? {
+        let Place { v4, v6, reach } = self.find(url).await?;
+        let ask = async |addr| self.ask(url, request, addr, reach).await.map(&heard);
+        match (v4, v6) {
             (Some(v4), None) => ask(v4).await,
             (None, Some(v6)) => ask(v6).await,
             (Some(v4), Some(v6)) => {
@@ -100,10 +110,11 @@ impl Announcer {
         url: &TrackerUrl,
         request: &AnnounceRequest,
         addr: SocketAddr,
+        reach: Reach,
     ) -> Result<AnnounceReply, TrackerError> {
         match url.scheme() {
             Scheme::Http | Scheme::Https => {
-                parse_announce(&self.http_body(&announce_url(url, request), Family::of(&addr)).await?)
+                parse_announce(&self.http_body(&announce_url(url, request), Family::of(&addr), reach).await?)
             }
             Scheme::Udp => {
                 let query = Query::Announce { request: request.clone(), url_data: url.path_and_query().into() };
@@ -115,17 +126,14 @@ impl Announcer {
         }
     }
 
-    /// The first address of each family, of which there is at least one.
-    pub(super) async fn families(
-        &self,
-        url: &TrackerUrl,
-    ) -> Result<(Option<SocketAddr>, Option<SocketAddr>), TrackerError> {
-        let path = self.http.resolver().path();
+    /// Where the tracker is, if it may be asked there.
+    pub(super) async fn find(&self, url: &TrackerUrl) -> Result<Place, TrackerError> {
+        let (path, reach) = (self.http.resolver().path(), self.reach(url));
         if path.is_without_udp() && url.scheme() == Scheme::Udp {
             return Err(TrackerError::Unreachable("the proxy carries no UDP".into()));
         }
         if path.looks_up(url.host()) {
-            return Ok((Some(self.udp.behind_proxy(url.host(), url.port())), None));
+            return Ok(Place { v4: Some(self.udp.behind_proxy(url.host(), url.port())), v6: None, reach });
         }
         let look_up = tokio::time::timeout(LOOK_UP, self.http.resolver().lookup(url.host()));
         let looked_up = match url.scheme() {
@@ -137,20 +145,20 @@ impl Announcer {
             Ok(Err(error)) => return Err(TrackerError::Unreachable(error.why)),
             Err(_) => return Err(TrackerError::Unreachable("no name server answers".into())),
         };
-        if !self.may_ask(url, &found) {
+        if reach == Reach::Internet && !found.iter().all(|ip| is_global(*ip)) {
             let why =
                 "on the local network only trackers at /announce are asked; --tracker URL or --allow-private does it";
             return Err(TrackerError::BadReply(why.into()));
         }
         let first = |fits: fn(&IpAddr) -> bool| found.iter().copied().find(fits).map(|ip| (ip, url.port()).into());
-        Ok((first(IpAddr::is_ipv4), first(IpAddr::is_ipv6)))
+        Ok(Place { v4: first(IpAddr::is_ipv4), v6: first(IpAddr::is_ipv6), reach })
     }
 
     /// The body of a tracker's answer, also under a status that says no if it is bencode: some put their reasons there.
-    pub(super) async fn http_body(&self, url: &str, family: Family) -> Result<Vec<u8>, TrackerError> {
+    pub(super) async fn http_body(&self, url: &str, family: Family, reach: Reach) -> Result<Vec<u8>, TrackerError> {
         // A proxy chooses the family itself.
         let family = Some(family).filter(|_| !self.http.resolver().path().is_proxied());
-        match self.http.get(url, Bounds::TRACKER, family).await {
+        match self.http.get(url, Bounds::TRACKER, family, reach).await {
             Ok(Reply::Body { status, body }) if (200..300).contains(&status) || body.starts_with(b"d") => Ok(body),
             Ok(Reply::Body { status, .. }) => Err(TrackerError::BadReply(status_line(status))),
             Ok(Reply::Magnet(_)) => Err(TrackerError::BadReply("a redirect to a magnet link".into())),

@@ -16,7 +16,7 @@ use reqwest::header::{
 };
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 
-use self::clients::{Clients, IDLE};
+use self::clients::{Clients, Hosts, IDLE};
 use super::gunzip::Gunzip;
 use super::resolve::Resolver;
 use crate::base::compact::is_global;
@@ -171,7 +171,7 @@ impl HttpClient {
     /// # Errors
     /// [`FetchError`], without the URL in it.
     pub async fn fetch_torrent(&self, url: &str, headers: &[Header]) -> Result<Fetched, FetchError> {
-        let work = self.follow(url, Bounds::TORRENT, None, headers);
+        let work = self.follow(url, Bounds::TORRENT, None, Reach::NotInward, headers);
         let total = Bounds::TORRENT.total;
         match tokio::time::timeout(total, work).await.unwrap_or(Err(HttpError::TimedOut(total)))? {
             Reply::Magnet(link) => Ok(Fetched::Magnet(link)),
@@ -186,85 +186,123 @@ impl HttpClient {
     ///
     /// # Errors
     /// [`HttpError`], without the URL in it. A status that says no is not an error here.
-    pub async fn get(&self, url: &str, bounds: Bounds, family: Option<Family>) -> Result<Reply, HttpError> {
-        let work = self.follow(url, bounds, family, &[]);
+    pub async fn get(
+        &self,
+        url: &str,
+        bounds: Bounds,
+        family: Option<Family>,
+        reach: Reach,
+    ) -> Result<Reply, HttpError> {
+        let work = self.follow(url, bounds, family, reach, &[]);
         tokio::time::timeout(bounds.total, work).await.unwrap_or(Err(HttpError::TimedOut(bounds.total)))
     }
 
-    /// GET, hop by hop.
+    /// GET with the whole body.
     async fn follow(
         &self,
         url: &str,
         bounds: Bounds,
         family: Option<Family>,
+        reach: Reach,
         headers: &[Header],
     ) -> Result<Reply, HttpError> {
-        let first = Url::parse(url.trim()).map_err(|_| HttpError::BadUrl("not a URL that can be fetched"))?;
-        let mut url = first.clone();
-        for _ in 0..=bounds.redirects {
-            let (client, permitted) = tokio::join!(self.0.of(&url, family), self.permit(&url));
-            permitted?;
-            let client = client?;
-            let mut request = client.get(url.clone());
+        let named = parse(url.trim())?;
+        let dress = |mut request: RequestBuilder, url: &Url| {
             // They may hold a key: a host that another one redirects to does not get them.
-            for Header { name, value } in headers.iter().filter(|_| url.origin() == first.origin()) {
+            for Header { name, value } in headers.iter().filter(|_| url.origin() == named.origin()) {
                 request = request.header(name, value);
             }
-            let response = self.send(request).await?;
-            let Some(place) = redirect_of(&response) else {
+            request
+        };
+        match self.hop(&named, named.clone(), bounds.redirects, family, reach, dress).await? {
+            Landed::Magnet(link) => Ok(Reply::Magnet(link)),
+            Landed::On(response) => {
                 let status = response.status().as_u16();
-                return Ok(Reply::Body { status, body: read_body(response, bounds.body).await? });
-            };
-            if place.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("magnet:")) {
-                return Ok(Reply::Magnet(place));
-            }
-            url =
-                url.join(&place).map_err(|_| HttpError::BadUrl("the server redirects to something that is no URL"))?;
-            if self.leads_inward(&first, &url).await {
-                return Err(HttpError::BadUrl("the server redirects from the internet into the local network"));
+                Ok(Reply::Body { status, body: read_body(response, bounds.body).await? })
             }
         }
-        Err(HttpError::Redirects(bounds.redirects))
     }
 
-    /// GET `url`, the bytes of `range` alone if one is given, and hand the body on as it comes. The caller has the
-    /// deadlines.
+    /// GET what `named` stands for, the bytes of `range` alone if one is given, and hand the body on as it comes; at
+    /// `known` if that is where it was found before. The caller has the deadlines.
     ///
     /// # Errors
     /// [`HttpError`], without the URL in it. A status that says no is not an error here.
-    pub async fn open(&self, url: &str, range: Option<(u64, u64)>, reach: Reach) -> Result<Opened, HttpError> {
-        let first = Url::parse(url).map_err(|_| HttpError::BadUrl("not a URL that can be fetched"))?;
-        let mut url = first.clone();
-        for _ in 0..=Bounds::TORRENT.redirects {
-            match reach {
-                Reach::Internet if !self.is_on_internet(&url).await? => {
-                    return Err(HttpError::BadUrl("it is an address of the local network"));
-                }
-                Reach::NotInward if self.leads_inward(&first, &url).await => {
-                    return Err(HttpError::BadUrl("the server redirects from the internet into the local network"));
-                }
-                _ => {}
+    pub async fn open(
+        &self,
+        named: &str,
+        known: Option<&str>,
+        range: Option<(u64, u64)>,
+        reach: Reach,
+    ) -> Result<Opened, HttpError> {
+        let named = parse(named)?;
+        let start = known.map_or_else(|| Ok(named.clone()), parse)?;
+        let dress = |request: RequestBuilder, _: &Url| {
+            let request = request.header(ACCEPT_ENCODING, "identity");
+            match range {
+                Some((from, to)) => request.header(RANGE, format!("bytes={from}-{}", to - 1)),
+                None => request,
             }
-            self.permit(&url).await?;
-            let mut request = self.0.of(&url, None).await?.get(url.clone()).header(ACCEPT_ENCODING, "identity");
-            if let Some((from, to)) = range {
-                request = request.header(RANGE, format!("bytes={from}-{}", to - 1));
+        };
+        match self.hop(&named, start, Bounds::TORRENT.redirects, None, reach, dress).await? {
+            Landed::On(response) => Ok(opened(response)),
+            Landed::Magnet(_) => Err(HttpError::BadUrl("the server redirects to a magnet link")),
+        }
+    }
+
+    /// GET `url`, which was found by way of `named`, redirect by redirect, each request dressed with its headers.
+    async fn hop(
+        &self,
+        named: &Url,
+        mut url: Url,
+        redirects: u32,
+        family: Option<Family>,
+        reach: Reach,
+        dress: impl Fn(RequestBuilder, &Url) -> RequestBuilder,
+    ) -> Result<Landed, HttpError> {
+        // Once for all: a server may keep us waiting until its own name has another address.
+        let hosts = self.hosts(reach, named).await;
+        for _ in 0..=redirects {
+            let ready = async {
+                if url.scheme() == "https" {
+                    self.get_ready().await;
+                }
+            };
+            tokio::join!(self.permit(&url, hosts), ready).0?;
+            let client = self.0.of(&url, family, hosts).await?;
+            let response = self.send(dress(client.get(url.clone()), &url)).await?;
+            let Some(place) = redirect_of(&response) else { return Ok(Landed::On(response)) };
+            if place.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("magnet:")) {
+                return Ok(Landed::Magnet(place));
             }
-            let response = self.send(request).await?;
-            let Some(place) = redirect_of(&response) else { return Ok(opened(response)) };
             url =
                 url.join(&place).map_err(|_| HttpError::BadUrl("the server redirects to something that is no URL"))?;
         }
-        Err(HttpError::Redirects(Bounds::TORRENT.redirects))
+        Err(HttpError::Redirects(redirects))
     }
 
-    /// Refuses an address that must not be called. Names are looked up here, so that the connection finds them known.
-    async fn permit(&self, url: &Url) -> Result<(), HttpError> {
+    /// Where what `named` stands for may lie: a stranger's link must not reach the router or a service of this machine.
+    async fn hosts(&self, reach: Reach, named: &Url) -> Hosts {
+        match reach {
+            Reach::Anywhere => Hosts::Any,
+            Reach::Internet => Hosts::Internet,
+            Reach::NotInward => match self.0.resolver().lookup(host_of(named)).await {
+                Ok(found) if !all_global(&found) => Hosts::Any,
+                // Or one that only the proxy knows.
+                _ => Hosts::Internet,
+            },
+        }
+    }
+
+    /// Refuses an address that must not be called. Names are looked up here, so that the connection finds them known,
+    /// and there again.
+    async fn permit(&self, url: &Url, hosts: Hosts) -> Result<(), HttpError> {
         let host = host_of(url);
         if self.0.resolver().path().looks_up(host) {
             return Ok(());
         }
         match self.0.resolver().lookup(host).await {
+            Ok(found) if hosts == Hosts::Internet && !all_global(&found) => Err(HttpError::BadUrl(INWARD)),
             // A name is looked up again on the way to the socket; an address goes there by itself.
             Err(error) if host.parse::<IpAddr>().is_ok() => Err(HttpError::Unreachable(error.why)),
             _ => Ok(()),
@@ -286,30 +324,23 @@ impl HttpClient {
             }
         }
     }
+}
 
-    /// True if all addresses of the URL's host are global, or only the proxy knows them. The request that may follow
-    /// uses the addresses that were looked at.
-    async fn is_on_internet(&self, url: &Url) -> Result<bool, HttpError> {
-        let host = host_of(url);
-        if self.0.resolver().path().looks_up(host) {
-            return Ok(true);
-        }
-        let found = self.0.resolver().lookup(host).await.map_err(|error| HttpError::Unreachable(error.to_string()))?;
-        Ok(found.iter().all(|ip| is_global(*ip)))
-    }
+/// Where redirects led.
+enum Landed {
+    On(Response),
+    Magnet(String),
+}
 
-    /// True if `from` is a host of the internet and `to` is not: a stranger's link must not reach the router or a
-    /// service of this machine. The request that may follow uses the addresses that were looked at.
-    async fn leads_inward(&self, from: &Url, to: &Url) -> bool {
-        let ours = async |url: &Url| match url.host_str() {
-            Some(host) => match self.0.resolver().lookup(host.trim_matches(['[', ']'])).await {
-                Ok(found) => found.iter().any(|ip| !is_global(*ip)),
-                Err(_) => false,
-            },
-            None => false,
-        };
-        from.host_str() != to.host_str() && ours(to).await && !ours(from).await
-    }
+/// What must not be called on a stranger's word.
+const INWARD: &str = "it leads from the internet into the local network";
+
+fn all_global(found: &[IpAddr]) -> bool {
+    found.iter().all(|ip| is_global(*ip))
+}
+
+fn parse(url: &str) -> Result<Url, HttpError> {
+    Url::parse(url).map_err(|_| HttpError::BadUrl("not a URL that can be fetched"))
 }
 
 /// Sends `request`, and sends it again if the server hangs up before it says anything: it may have given up a connection
@@ -418,8 +449,12 @@ mod tests {
             ("http://tracker.example/", "http://tracker.example/x", false),
             ("http://router.example/", "http://127.0.0.1/", false),
         ] {
-            let parse = |url| Url::parse(url).unwrap();
-            assert_eq!(client.leads_inward(&parse(from), &parse(to)).await, inward, "{from} to {to}");
+            let hosts = client.hosts(Reach::NotInward, &parse(from).unwrap()).await;
+            let permitted = client.permit(&parse(to).unwrap(), hosts).await;
+            assert_eq!(permitted == Err(HttpError::BadUrl(INWARD)), inward, "{from} to {to}");
+            let permitted = client.permit(&parse(to).unwrap(), Hosts::Internet).await;
+            assert_eq!(permitted.is_err(), !to.contains("other") && !to.contains("tracker"), "{to}");
+            assert_eq!(client.permit(&parse(to).unwrap(), Hosts::Any).await, Ok(()));
         }
     }
 

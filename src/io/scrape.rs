@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::announce::Announcer;
+use super::announce::{Announcer, Place};
+use super::http::Reach;
 use crate::base::id::TorrentId;
 use crate::proto::tracker::scrape::{parse_scrape, scrape_url};
 use crate::proto::tracker::udp::Family;
@@ -55,8 +56,9 @@ pub async fn scrape(trackers: &Announcer, urls: &[String], id: TorrentId, within
 
 /// Asks on both address families; the first that answers will do.
 async fn one(trackers: &Announcer, url: &TrackerUrl, id: TorrentId, within: Duration) -> Result<Scrape, TrackerError> {
-    let ask = async |addr| on_family(trackers, url, id, addr, within).await;
-    match trackers.families(url).await? {
+    let Place { v4, v6, reach } = trackers.find(url).await?;
+    let ask = async |addr| on_family(trackers, url, id, (addr, reach), within).await;
+    match (v4, v6) {
         (Some(v4), Some(v6)) => {
             let (mut v4, mut v6) = (pin!(ask(v4)), pin!(ask(v6)));
             let (first, rest) = tokio::select! {
@@ -77,13 +79,13 @@ async fn on_family(
     trackers: &Announcer,
     url: &TrackerUrl,
     id: TorrentId,
-    addr: SocketAddr,
+    (addr, reach): (SocketAddr, Reach),
     within: Duration,
 ) -> Result<Scrape, TrackerError> {
     match url.scheme() {
         Scheme::Http | Scheme::Https => {
             let url = scrape_url(url, id.hashes()).ok_or_else(|| TrackerError::BadReply("can't be scraped".into()))?;
-            parse_scrape(&trackers.http_body(&url, Family::of(&addr)).await?, id.hashes())
+            parse_scrape(&trackers.http_body(&url, Family::of(&addr), reach).await?, id.hashes())
         }
         Scheme::Udp => match trackers.udp().ask(addr, Query::Scrape(id.hashes().collect()), within).await? {
             UdpAnswer::Scraped(entries) => entries

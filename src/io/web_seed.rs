@@ -201,16 +201,16 @@ impl Work {
     }
 
     async fn open(&mut self, span: Span, file: usize) -> Result<Opened, Trouble> {
-        let (url, range) = match &self.task.seed {
+        let (url, known, range) = match &self.task.seed {
             WebSeed::Files(base) => {
                 let from = span.start - self.task.layout.files()[file].offset;
                 let known = self.found.as_ref().filter(|(found, _)| *found == file).map(|(_, url)| url.clone());
-                (known.unwrap_or_else(|| self.url_of(base, file)), Some((from, from + span.len)))
+                (self.url_of(base, file), known, Some((from, from + span.len)))
             }
-            WebSeed::Pieces(base) => (self.piece_url(base, span), None),
+            WebSeed::Pieces(base) => (self.piece_url(base, span), None, None),
         };
         let (http, reach) = (self.task.http.clone(), self.task.reach);
-        let open = async move { timeout(SILENCE, http.open(&url, range, reach)).await };
+        let open = async move { timeout(SILENCE, http.open(&url, known.as_deref(), range, reach)).await };
         tokio::pin!(open);
         loop {
             tokio::select! {

@@ -86,11 +86,15 @@ impl MetadataFetch {
     pub fn offer(&mut self, peer: PeerKey, size: Option<u32>) {
         match size.filter(|size| (1..=self.max_size).contains(size)) {
             Some(size) if self.offers.get(&peer).is_some_and(|offer| offer.size == size) => {}
-            Some(size) => drop(self.offers.insert(peer, Offer { size, asked: BTreeMap::new(), pause: None })),
-            None => drop(self.offers.remove(&peer)),
-        }
-        if !self.offers.contains_key(&peer) {
-            self.copies.remove(&peer);
+            Some(size) => {
+                self.offers.insert(peer, Offer { size, asked: BTreeMap::new(), pause: None });
+                // Of another size, if there is one.
+                self.copies.remove(&peer);
+            }
+            None => {
+                self.offers.remove(&peer);
+                self.copies.remove(&peer);
+            }
         }
         let offers = &self.offers;
         self.shared.retain(|size, _| offers.values().any(|offer| offer.size == *size));
@@ -367,6 +371,21 @@ mod tests {
         assert_eq!(of_honest, Some(vec![0, 1]));
         assert_eq!(fetch.on_piece(PeerKey(5), 0, 20_000, part(&info, 0)), Fetched::Going);
         assert_eq!(fetch.on_piece(PeerKey(5), 1, 20_000, part(&info, 1)), Fetched::Complete(info));
+    }
+
+    #[test]
+    fn a_peer_that_takes_back_its_size_begins_again() {
+        let info = info(100_000);
+        let (mut fetch, now) = fetch_of(&info);
+        fetch.offer(PeerKey(0), Some(20_000));
+        let lie = |_, index| vec![1; piece_len(20_000, index) as usize];
+        assert_eq!(run(&mut fetch, now, 20_000, lie), (None, vec![PeerKey(0)]), "from now on each peer is alone");
+        fetch.offer(PeerKey(1), Some(20_000));
+        assert_eq!(fetch.requests(now), [(PeerKey(1), vec![0, 1])]);
+        assert_eq!(fetch.on_piece(PeerKey(1), 0, 20_000, lie(PeerKey(1), 0)), Fetched::Going);
+        fetch.offer(PeerKey(1), Some(100_000));
+        assert_eq!(fetch.progress(), None);
+        assert_eq!(run(&mut fetch, now, 100_000, |_, index| part(&info, index)), (Some(info.clone()), vec![]));
     }
 
     #[test]

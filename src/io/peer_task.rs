@@ -74,6 +74,9 @@ impl PeerTask {
     async fn exchange(&mut self, outbox: &mut Outbox, mut opening: bool) -> io::Result<CloseReason> {
         // A disk thread found the socket full.
         let mut full = false;
+        if opening && !self.receive()? {
+            return Ok(CloseReason::Lost("closed by the peer".into()));
+        }
         loop {
             if self.report().await {
                 return Ok(CloseReason::Ours);
@@ -244,9 +247,10 @@ impl PeerTask {
     }
 }
 
-/// What the torrent says to the first report of a peer that we called. It goes out in one segment with our extension
-/// handshake: a peer that reads it all at once answers all at once. Otherwise it may answer the first part, and keep
-/// back the metadata until that small segment has been acknowledged: a round trip and a delayed acknowledgement.
+/// What the torrent says to the first report of a peer that we called, which tells all that came with its handshake. It goes
+/// out in one segment with our extension handshake: a peer that reads it all at once answers all at once. Otherwise it may
+/// answer the first part, and keep back the metadata until that small segment has been acknowledged: a round trip and a
+/// delayed acknowledgement.
 async fn said_at_once(commands: &mut mpsc::Receiver<PeerCommand>) -> Vec<PeerCommand> {
     const QUIET: Duration = Duration::from_millis(2);
     const MOST: usize = 8;
@@ -261,7 +265,87 @@ async fn said_at_once(commands: &mut mpsc::Receiver<PeerCommand>) -> Vec<PeerCom
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::sync::watch;
+
     use super::*;
+    use crate::base::id::InfoHashV1;
+    use crate::proto::session::{PeerLimits, SessionConfig};
+    use crate::proto::wire::{HANDSHAKE_LEN, Reserved};
+
+    /// As of a magnet link without its metadata yet.
+    fn session(stream: &PeerStream) -> Session {
+        let config = SessionConfig {
+            info_hash: InfoHashV1([7; 20]),
+            v2: false,
+            ours: Reserved::OURS,
+            theirs: Reserved::OURS,
+            addr: stream.peer_addr().unwrap(),
+            incoming: false,
+            limits: PeerLimits::default(),
+            torrent: None,
+            listen_port: None,
+            dht_port: None,
+            other_ip: None,
+            pex: true,
+            super_seed: false,
+            upload_only: false,
+            allowed_fast: 0,
+            client: "test".into(),
+        };
+        Session::new(config, Instant::now())
+    }
+
+    #[tokio::test]
+    async fn what_came_with_the_handshake_is_answered_in_the_first_segment() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let caller = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut peer, _) = listener.accept().await.unwrap();
+        let said = [
+            &[0; HANDSHAKE_LEN][..],                          // read by the dial, which looks at it
+            b"\x00\x00\x00\x01\x0e",                          // HAVE ALL
+            b"\x00\x00\x00\x2f\x14\x00",                      // extended, 45 bytes of handshake
+            b"d1:md11:ut_metadatai2ee13:metadata_sizei100ee", // ut_metadata is 2 with it, and it has 100 bytes
+        ];
+        peer.write_all(&said.concat()).await.unwrap();
+        let mut stream = PeerStream::tcp(caller).unwrap();
+        stream.read_exact(&mut [0; HANDSHAKE_LEN]).await.unwrap();
+
+        let (commands, inbox) = mpsc::channel(8);
+        let (reports, mut reported) = mpsc::channel(8);
+        // What the torrent will say; the second can be obeyed only by who has heard the peer's extension handshake.
+        commands.send(PeerCommand::Interest(true)).await.unwrap();
+        commands.send(PeerCommand::RequestMetadata(vec![0])).await.unwrap();
+        let task = PeerTask {
+            peer: PeerKey(1),
+            session: session(&stream),
+            stream,
+            commands: inbox,
+            reports,
+            blocks: watch::channel(None).1,
+            throttle: None,
+            greeting: Vec::new(),
+            early: Vec::new(),
+        };
+        let task = tokio::spawn(task.run());
+        let first = reported.recv().await.unwrap();
+        assert!(matches!(first.events[..], [PeerEvent::Extended(_)]), "{first:?}");
+
+        let mut segment = vec![0; 4096];
+        let n = peer.read(&mut segment).await.unwrap();
+        segment.truncate(n);
+        assert_eq!(&segment[..5], b"\x00\x00\x00\x01\x0f"); // HAVE NONE
+        assert_eq!(&segment[9..11], b"\x14\x00"); // our extension handshake
+        let rest = [
+            &b"\x00\x00\x00\x1b\x14\x02d8:msg_typei0e5:piecei0ee"[..], // metadata request, by their number
+            b"\x00\x00\x00\x01\x02",                                   // INTERESTED
+        ]
+        .concat();
+        assert_eq!(segment[n - rest.len()..], rest, "{}", segment.escape_ascii());
+        drop(commands);
+        task.await.unwrap();
+    }
 
     #[tokio::test]
     async fn what_the_torrent_says_right_after_the_first_report_is_taken_together() {

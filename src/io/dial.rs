@@ -3,6 +3,8 @@
 //! Plain first, since that takes a round trip and much work less; a peer that does not answer it is called again with an
 //! encrypted handshake. What worked comes first the next time.
 //!
+//! Behind our handshake nothing is said before the peer's has come: aria2 hangs up on a call whose first read brings more.
+//!
 //! A hybrid torrent (BEP 52) is called for by its v1 hash, which all but a few of its peers know and which those who know the
 //! v2 one too answer with that. Who has only the v2 hash (of a magnet link, without the metadata yet) hangs up, and is called
 //! once more by it.

@@ -1,5 +1,8 @@
 //! Hashes of the files' trees (BEP 52), asked for and answered.
 //!
+//! Answers count under a limit up, since they may be megabytes, but not as uploaded: that is payload, to trackers and to
+//! ratios, and so it is with libtorrent.
+//!
 //! Who has the hashes is the torrent's matter: requests that can be go up, its answers wait here until there is room to write
 //! them. Invariants: at most `MAX_UNANSWERED` requests of the peer are without an answer on its way, so that no more answers
 //! wait; and each range that we ask for comes back exactly once unless the connection ends, as [`PeerEvent::Hashes`] or
@@ -47,6 +50,11 @@ impl HashExchange {
         self.passed_on.clear();
         self.answers.clear();
     }
+
+    /// Bytes of the answers that have yet to be written.
+    pub fn bytes_ahead(&self) -> u64 {
+        self.answers.iter().map(|(_, hashes)| u64::from(answer_bytes(hashes))).sum()
+    }
 }
 
 impl Session {
@@ -72,8 +80,12 @@ impl Session {
         }
     }
 
-    /// Writes one of the answers.
+    /// Writes one of the answers, if the limit leaves room for it.
     pub(super) fn serve_hashes(&mut self) {
+        let up = &mut self.quotas.up;
+        let covered = self.hashes.answers.front().map(|(_, hashes)| answer_bytes(hashes)).filter(|len| up.covers(*len));
+        let Some(len) = covered else { return };
+        up.spend(len);
         if let Some((range, hashes)) = self.hashes.answers.pop_front() {
             self.send(Message::Hashes { range, hashes: &hashes });
         }
@@ -130,4 +142,9 @@ impl Session {
         self.hashes.asked_at = (!self.hashes.asked.is_empty()).then_some(self.now);
         true
     }
+}
+
+/// What an answer counts under a limit.
+fn answer_bytes(hashes: &[[u8; 32]]) -> u32 {
+    hashes.as_flattened().len() as u32
 }

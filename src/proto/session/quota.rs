@@ -1,8 +1,8 @@
 //! Payload under a limit: what may still be asked for and served, and what whoever keeps the limits is to hear.
 //!
-//! Only payload is held back. Under a limit down, a block is asked for once it is granted, so that what comes flows as
-//! fast as it can and nothing queues behind it in the socket; under a limit up, a block is handed out once it is granted.
-//! Without a limit nobody is asked.
+//! Only payload is held back, and up also hashes of trees (`hashes`), which go before it. Under a limit down, a block is
+//! asked for once it is granted, so that what comes flows as fast as it can and nothing queues behind it in the socket;
+//! under a limit up, a block is handed out once it is granted. Without a limit nobody is asked.
 
 use std::time::Instant;
 

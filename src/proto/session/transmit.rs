@@ -79,20 +79,25 @@ impl Session {
             return false;
         }
         self.compose();
-        let block = self.uploads.front().is_some_and(|block| self.quotas.up.covers(block.len));
+        let block = self.next_covered().is_some();
         !self.transmit.waiting.is_empty() || block
     }
 
     /// The next block to serve, if the limit leaves room for it.
     fn next_block(&mut self) -> Option<BlockRequest> {
-        let up = &mut self.quotas.up;
-        let block = self.uploads.front().filter(|block| up.covers(block.len));
+        let block = self.next_covered();
         if let Some(block) = block {
             self.uploads.next();
-            up.spend(block.len);
+            self.quotas.up.spend(block.len);
         }
-        up.want(self.uploads.bytes_ahead());
+        self.quotas.up.want(self.uploads.bytes_ahead() + self.hashes.bytes_ahead());
         block
+    }
+
+    /// The same without taking it. Hashes that wait for the limit go first: whoever asked begins with them.
+    fn next_covered(&self) -> Option<BlockRequest> {
+        let hashes = self.hashes.bytes_ahead() > 0;
+        self.uploads.front().filter(|block| !hashes && self.quotas.up.covers(block.len))
     }
 
     /// The peer's side has taken `n` more bytes of what was given.

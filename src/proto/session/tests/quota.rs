@@ -1,6 +1,7 @@
 //! Limits: payload waits for leave, and nothing else does.
 
 use super::*;
+use crate::proto::wire::HashRange;
 
 fn grant(peer: &mut Scripted, direction: Direction, bytes: u32) {
     let grant = Grant { direction, bytes: bytes.into(), share: 1 << 30 };
@@ -117,6 +118,37 @@ fn blocks_are_served_as_leave_is_had_and_small_frames_pass() {
     peer.says(Message::Cancel(BlockRequest { piece: 0, begin: BLOCK_LEN, len: BLOCK_LEN }));
     peer.written();
     assert_eq!(words(&mut peer), [QuotaWord::Wish(Direction::Up, 0)]);
+}
+
+/// Hashes are no payload, but up to 32 MiB of them may be had: the limit holds for them too.
+#[test]
+fn hashes_wait_for_leave_go_before_blocks_and_are_no_upload() {
+    let mut peer = Scripted::with(true, |config| config.v2 = true);
+    peer.session.set_limited(peer.now, false, true);
+    peer.log.push(0);
+    peer.command(PeerCommand::HavesGrew);
+    peer.says(Message::Interested);
+    peer.command(PeerCommand::Choke(false));
+    peer.written();
+    let range = HashRange { root: [5; 32], base: 2, index: 0, length: 512, proof: 8 };
+    peer.says(Message::Request(BlockRequest { piece: 0, begin: 0, len: BLOCK_LEN }));
+    peer.says(Message::HashRequest(range));
+    peer.command(PeerCommand::SendHashes(range, vec![[1; 32]; 512]));
+    assert_eq!(peer.written(), Vec::<String>::new());
+    assert!(!peer.session.wants_write());
+    assert_eq!(words(&mut peer), [QuotaWord::Wish(Direction::Up, 512 * 32 + u64::from(BLOCK_LEN))]);
+    grant(&mut peer, Direction::Up, 512 * 32 - 1);
+    assert_eq!(peer.written(), Vec::<String>::new(), "not the block either");
+    grant(&mut peer, Direction::Up, 1);
+    assert!(peer.session.wants_write());
+    let Some(Outgoing::Bytes(bytes)) = peer.write() else { panic!("no answer") };
+    assert!(matches!(Message::take(&bytes), Ok(Some((Message::Hashes { .. }, _)))));
+    assert_eq!(peer.written(), Vec::<String>::new());
+    assert_eq!(peer.session.tally.up, 0);
+    grant(&mut peer, Direction::Up, BLOCK_LEN);
+    assert_eq!(peer.written(), ["PIECE 0+0"]);
+    peer.written();
+    assert_eq!(words(&mut peer), [], "it has what it wished for");
 }
 
 #[test]

@@ -62,10 +62,15 @@ pub fn merkle_roots(pieces: &[(&[&[u8]], u32)]) -> Vec<Node> {
 /// # Panics
 /// If there is no such piece.
 pub fn tree_height(layout: &Layout, piece: u32) -> u32 {
-    let span = layout.files()[layout.file_at(layout.piece_offset(piece))];
-    match span.length > layout.piece_length().into() {
+    height_in(layout, layout.file_at(layout.piece_offset(piece)))
+}
+
+/// The same of every piece of file `file`.
+fn height_in(layout: &Layout, file: usize) -> u32 {
+    let length = layout.files()[file].length;
+    match length > layout.piece_length().into() {
         true => merkle::piece_layer(layout.piece_length()),
-        false => merkle::file_height(span.length),
+        false => merkle::file_height(length),
     }
 }
 
@@ -91,7 +96,7 @@ impl PieceHashes {
                 let file = layout.file_at(layout.piece_offset(piece));
                 let first = layout.pieces_of(file).start;
                 let root = trees.piece(file, piece - first).unwrap_or_default();
-                PieceHash::Merkle { root, height: tree_height(layout, piece) }
+                PieceHash::Merkle { root, height: height_in(layout, file) }
             }
         }
     }

@@ -166,7 +166,7 @@ fn bad_sources_end_with_their_codes() {
     place.run(&["."]).fails(25, "folder");
     place.run(&["page.torrent"]).fails(25, "web page");
     place.run(&["garbage.torrent"]).fails(25, "not a torrent");
-    place.run(&["v2.torrent"]).fails(26, "it has no piece layer of \"a\"");
+    place.run(&["verify", "v2.torrent"]).fails(26, "verify needs the piece layer of \"a\", which the torrent lacks");
     place.run(&["zero.torrent"]).fails(26, "piece length");
     place.run(&["magnet:?dn=nothing"]).fails(27, "quotes");
     place.run(&["magnet:?xt=urn:btih:short&dn=x"]).fails(27, "short");

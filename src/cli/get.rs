@@ -192,7 +192,8 @@ fn item(args: &GetArgs, source: ItemSource, kept: Option<Kept>, looks: bool) -> 
         (ItemSource::Magnet(magnet), None) => patterns.with_so(&magnet.select),
     };
     let goal = match looks {
-        true => Goal::Metadata,
+        // Nothing that is shown needs piece layers.
+        true => Goal::Metadata { layers: false },
         false => Goal::Download { seed_ratio: args.goals.seed_ratio, seed_time: args.goals.seed_time },
     };
     Ok(Item {

@@ -16,7 +16,7 @@ use super::source::{self, Given};
 use super::{fetch, runtime, settings};
 use crate::base::magnet::Magnet;
 use crate::base::metainfo::{self, Info, Metainfo};
-use crate::engine::{Goal, Item, ItemKey, ItemSource};
+use crate::engine::{EngineSettings, Goal, Item, ItemKey, ItemSource};
 use crate::io::scrape::Scraped;
 
 /// Does the command.
@@ -57,6 +57,12 @@ impl Found {
             .map(|info| metainfo::wrap(&info.raw, &info.encode_layers(), &facts.trackers, &facts.web_seeds));
         Found { facts, torrent, swarm: None }
     }
+
+    /// A .torrent whose piece layers have come from peers, put into its bytes.
+    fn of_mended(metainfo: &Metainfo, bytes: &[u8], info: Arc<Info>) -> Found {
+        let torrent = metainfo::put_layers(bytes, &info.encode_layers());
+        Found { facts: Facts { info: Some(info), ..Facts::of_torrent(metainfo) }, torrent, swarm: None }
+    }
 }
 
 /// Reads the source, and asks the network for what is still missing; the exit code where the asking failed and was told
@@ -69,7 +75,10 @@ fn find_out(args: &InfoArgs, display: &mut Display) -> Result<Result<Found, Exit
     // A link is a link: nobody needs to be asked for one.
     let only_link = args.offline || (args.magnet && args.save.is_none());
     match given {
-        Given::Torrent(metainfo, bytes) if !args.scrape => Ok(Ok(Found::of_torrent(&metainfo, bytes))),
+        Given::Torrent(metainfo, bytes) if !args.scrape && !is_to_be_mended(args, &metainfo) => {
+            note_what_is_missing(&metainfo, display);
+            Ok(Ok(Found::of_torrent(&metainfo, bytes)))
+        }
         Given::Magnet(magnet) if only_link => Ok(Ok(Found::of_magnet(&magnet, None))),
         Given::Url(_) if args.offline => {
             Err(Problem::new(Exit::Usage, "--offline fetches nothing, and the source is a URL"))
@@ -88,21 +97,21 @@ async fn ask(args: &InfoArgs, given: Given, display: &mut Display) -> Result<Res
         Err(signal) => return Ok(Err(Exit::Signal(signal))),
     };
     let mut found = match given {
-        Given::Torrent(metainfo, bytes) => Found::of_torrent(&metainfo, bytes),
+        Given::Torrent(metainfo, bytes) if is_to_be_mended(args, &metainfo) => {
+            match from_peers(args, ItemSource::Torrent(metainfo.clone()), engine, display, &mut signals).await? {
+                Ok(info) => Found::of_mended(&metainfo, &bytes, info),
+                Err(exit) => return Ok(Err(exit)),
+            }
+        }
+        Given::Torrent(metainfo, bytes) => {
+            note_what_is_missing(&metainfo, display);
+            Found::of_torrent(&metainfo, bytes)
+        }
         Given::Magnet(magnet) if args.scrape && args.save.is_none() => Found::of_magnet(&magnet, None),
         Given::Magnet(magnet) => {
-            let job = Job {
-                key: ItemKey(1),
-                text: source::shown(&args.source.to_string_lossy()),
-                entry: Entry::default(),
-                pending: Pending::Item(Box::new(metadata_item(args, magnet.clone()))),
-            };
-            let options = Options::one(&engine);
-            let mut ended = run::run(engine, vec![job], options, Instant::now(), display, &mut signals).await?;
-            match (ended.exit, ended.jobs.pop().and_then(|job| job.info)) {
-                (Exit::Success, Some(info)) => Found::of_magnet(&magnet, Some(info)),
-                (Exit::Success, None) => return Err(Problem::new(Exit::NoMetadata, "no metadata came")),
-                (exit, _) => return Ok(Err(exit)),
+            match from_peers(args, ItemSource::Magnet(magnet.clone()), engine, display, &mut signals).await? {
+                Ok(info) => Found::of_magnet(&magnet, Some(info)),
+                Err(exit) => return Ok(Err(exit)),
             }
         }
         Given::Url(_) => return Err(Problem::new(Exit::Other, "a URL led to a URL")),
@@ -116,13 +125,52 @@ async fn ask(args: &InfoArgs, given: Given, display: &mut Display) -> Result<Res
     Ok(Ok(found))
 }
 
-fn metadata_item(args: &InfoArgs, magnet: Magnet) -> Item {
+/// Whether peers are to be asked for piece layers that a .torrent lacks: what is saved is to be whole.
+fn is_to_be_mended(args: &InfoArgs, metainfo: &Metainfo) -> bool {
+    args.save.is_some() && metainfo.info.lacks_layer_of().is_some()
+}
+
+/// Nothing that is shown needs piece layers; but the torrent can't be seeded or verified without.
+fn note_what_is_missing(metainfo: &Metainfo, display: &Display) {
+    if let Some(file) = metainfo.info.lacks_layer_of() {
+        let path = file.path.to_slashes();
+        display.note(&format!(
+            "note: the torrent lacks the piece layer of {path:?}; get and info --save ask peers for what it lacks"
+        ));
+    }
+}
+
+/// The metadata of `source` from peers; the exit code where that failed and was told of.
+async fn from_peers(
+    args: &InfoArgs,
+    source: ItemSource,
+    engine: EngineSettings,
+    display: &mut Display,
+    signals: &mut Signals,
+) -> Result<Result<Arc<Info>, Exit>, Problem> {
+    let job = Job {
+        key: ItemKey(1),
+        text: source::shown(&args.source.to_string_lossy()),
+        entry: Entry::default(),
+        pending: Pending::Item(Box::new(metadata_item(args, source))),
+    };
+    let options = Options::one(&engine);
+    let mut ended = run::run(engine, vec![job], options, Instant::now(), display, signals).await?;
+    match (ended.exit, ended.jobs.pop().and_then(|job| job.info)) {
+        (Exit::Success, Some(info)) => Ok(Ok(info)),
+        (Exit::Success, None) => Err(Problem::new(Exit::NoMetadata, "no metadata came")),
+        (exit, _) => Ok(Err(exit)),
+    }
+}
+
+fn metadata_item(args: &InfoArgs, source: ItemSource) -> Item {
+    let goal = Goal::Metadata { layers: args.save.is_some() };
     Item {
         trackers: args.network.trackers.clone(),
         no_trackers: args.network.no_trackers,
         peers: args.network.peers.clone(),
         metadata_timeout: args.metadata_timeout.0,
-        ..Item::new(ItemSource::Magnet(magnet), Goal::Metadata, ".".into())
+        ..Item::new(source, goal, ".".into())
     }
 }
 

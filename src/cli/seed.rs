@@ -1,5 +1,6 @@
 //! `seed TORRENT [PATH]`: uploads what is on disk until a goal is reached or it is stopped.
 
+use std::path::Path;
 use std::time::Instant;
 
 use super::args::SeedArgs;
@@ -42,15 +43,15 @@ fn work(args: &SeedArgs, line: Vec<String>, display: &mut Display, started: Inst
             key: ItemKey(1),
             text: source::shown(&args.source.to_string_lossy()),
             entry: Entry::default(),
-            pending: Pending::Item(Box::new(item(args, given)?)),
+            pending: Pending::Item(Box::new(item(args, given, engine.state_dir.as_deref())?)),
         };
         let options = Options { line, ..Options::one(&engine) };
         Ok(run::run(engine, vec![job], options, started, display, &mut signals).await?.exit)
     })
 }
 
-fn item(args: &SeedArgs, given: Given) -> Result<Item, Problem> {
-    let metainfo = source::whole_torrent(given, "seed")?;
+fn item(args: &SeedArgs, given: Given, state_dir: Option<&Path>) -> Result<Item, Problem> {
+    let metainfo = source::whole_torrent(given, "seed", state_dir)?;
     let place = place::find(&metainfo.info, &args.path)?;
     let goal = Goal::Seed { ratio: args.goals.seed_ratio, time: args.goals.seed_time, super_seed: args.super_seed };
     Ok(Item {

@@ -16,6 +16,7 @@ use crate::base::id::TorrentId;
 use crate::base::magnet::Magnet;
 use crate::base::metainfo::{Metainfo, MetainfoError};
 use crate::engine::ItemSource;
+use crate::io::resume::ResumeRecord;
 
 /// A source that has been looked at.
 #[derive(Debug)]
@@ -81,18 +82,39 @@ impl Given {
     }
 }
 
-/// The torrent of a source, for a command that has no use for a magnet link.
+/// The torrent of a source, for a command that has no use for a magnet link, nor for a torrent whose data can't be checked.
+/// Piece layers that it lacks may be in the state folder.
 ///
 /// # Errors
-/// If it is a link.
-pub fn whole_torrent(given: Given, command: &str) -> Result<Arc<Metainfo>, Problem> {
+/// If it is a link, or lacks piece layers (BEP 52).
+pub fn whole_torrent(given: Given, command: &str, state_dir: Option<&Path>) -> Result<Arc<Metainfo>, Problem> {
     match given {
-        Given::Torrent(metainfo, _) => Ok(metainfo),
+        Given::Torrent(metainfo, _) => {
+            let metainfo = with_kept_layers(metainfo, state_dir);
+            let Some(file) = metainfo.info.lacks_layer_of() else { return Ok(metainfo) };
+            let (name, path) = (shown(&metainfo.info.name), file.path.to_slashes());
+            let message = format!("{name}: {command} needs the piece layer of {path:?}, which the torrent lacks");
+            Err(Problem::new(Exit::Refused, message)
+                .hint("`rtorrent-cli info --save WHOLE.torrent FILE.torrent` gets it from peers"))
+        }
         Given::Magnet(_) | Given::Url(_) => Err(Problem::new(
             Exit::Usage,
             format!("{command} needs a .torrent, which a magnet link or an info hash is not"),
         )
         .hint("`rtorrent-cli info --save FILE.torrent LINK` makes one")),
+    }
+}
+
+/// The same torrent with the piece layers that it lacks and an earlier run kept.
+fn with_kept_layers(metainfo: Arc<Metainfo>, state_dir: Option<&Path>) -> Arc<Metainfo> {
+    if metainfo.info.lacks_layer_of().is_none() {
+        return metainfo;
+    }
+    match state_dir.map(|dir| ResumeRecord::load(dir, &metainfo.info.id)) {
+        Some(Ok(Some(record))) => {
+            Arc::new(Metainfo { info: record.complete(&metainfo.info), ..Metainfo::clone(&metainfo) })
+        }
+        _ => metainfo,
     }
 }
 

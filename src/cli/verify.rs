@@ -43,14 +43,14 @@ fn work(args: &VerifyArgs, display: &mut Display) -> Result<Exit, Problem> {
         Given::Url(url) => fetched(Given::Url(url), &settings::path(&args.network)?)?,
         given => given,
     };
-    let metainfo = source::whole_torrent(given, "verify")?;
+    let state_dir = settings::state_dir(args.state.state_dir.as_deref());
+    let metainfo = source::whole_torrent(given, "verify", state_dir.as_deref())?;
     let info = &metainfo.info;
     let selected = selection.apply(info).map_err(|error| {
         let exit = if matches!(error, SelectionError::NothingMatches(_)) { Exit::NotFound } else { Exit::Usage };
         Problem::new(exit, error.to_string())
     })?;
     let place = place::find(info, &args.path)?;
-    let state_dir = settings::state_dir(args.state.state_dir.as_deref());
     let files = FileSet::open(FileSetup {
         layout: info.layout.clone(),
         paths: paths_of(info, place.name.as_deref().map(OsStr::new)),

@@ -178,7 +178,7 @@ impl TorrentTask {
         match result {
             Err(Failure { kind, message }) => self.fail(kind, message),
             Ok(Prepared::Warning(warning)) => self.tell(Event::Warning(warning)),
-            Ok(Prepared::NoMetadata) => self.resolve(),
+            Ok(Prepared::Lacking(info)) => self.resolve(info),
             Ok(Prepared::Known { info, selected, record, more }) => {
                 self.on_known(info, selected, record.as_deref(), more);
             }
@@ -186,11 +186,17 @@ impl TorrentTask {
         }
     }
 
-    /// Nobody here has the metadata: look for peers that do.
-    fn resolve(&mut self) {
+    /// Nobody here has the metadata, or only the info dictionary without piece layers: look for peers that do.
+    fn resolve(&mut self, info: Option<Arc<Info>>) {
         self.enter(Stage::Resolving);
         let limit = self.item.metadata_timeout;
         self.goals.metadata_by = limit.map(|limit| (Instant::now() + limit, limit));
+        if let Some(info) = info {
+            if info.private {
+                self.become_private();
+            }
+            self.take_info(info);
+        }
         self.meet_peers(None);
     }
 
@@ -206,34 +212,47 @@ impl TorrentTask {
                 if info.private {
                     self.become_private();
                 }
-                self.take_info(info);
+                self.take_info(Arc::new(info));
             }
             Err(error) => self.fail(FailureKind::Refused, format!("{}: {error}", self.name())),
         }
     }
 
     /// Goes on with the info dictionary; while it lacks piece layers (BEP 52), peers are asked for them.
-    fn take_info(&mut self, info: Info) {
+    fn take_info(&mut self, info: Arc<Info>) {
         match &info.trees {
-            Some(trees) if info.missing_layers().next().is_some() => {
+            Some(trees) if self.item.goal.needs_layers() && info.missing_layers().next().is_some() => {
                 self.torrent.on_command(Instant::now(), Command::FetchLayers(trees.clone()));
-                self.goals.lacks_layers = true;
                 self.bare = Some(info);
             }
             _ => {
                 self.goals.metadata_by = None;
-                self.prepare(Some(Arc::new(info)));
+                self.prepare(Some(info));
             }
         }
     }
 
     /// The piece layers have come from peers.
     pub(super) fn on_layers(&mut self, layers: Vec<(Node, Vec<Node>)>) {
-        let Some(info) = self.bare.take().filter(|_| self.known.is_none()) else { return };
+        let Some(info) = self.bare.take().filter(|_| self.known.is_none()) else { return self.keep_layers(layers) };
         match info.with_layers(layers) {
-            Ok(info) => self.take_info(info),
+            Ok(info) => self.take_info(Arc::new(info)),
             Err(error) => self.fail(FailureKind::Refused, format!("{}: {error}", self.name())),
         }
+    }
+
+    /// The layers of a hybrid that is at work already: for others, and for the next run.
+    fn keep_layers(&mut self, layers: Vec<(Node, Vec<Node>)>) {
+        let Some(opened) = &mut self.opened else { return };
+        let Ok(info) = opened.info.with_layers(layers) else { return };
+        if let Some(record) = &mut opened.record {
+            record.layers = info.encode_layers();
+        }
+        if let Some(trees) = &info.trees {
+            self.torrent.on_command(Instant::now(), Command::Layers(trees.clone()));
+        }
+        opened.info = Arc::new(info);
+        self.save();
     }
 
     /// The metadata is known; with `more` the files follow.
@@ -251,7 +270,7 @@ impl TorrentTask {
         if !told {
             self.tell(Event::Metadata { info: info.clone(), selected });
         }
-        if self.item.goal == Goal::Metadata {
+        if matches!(self.item.goal, Goal::Metadata { .. }) {
             self.stop();
         } else if self.item.hold {
             self.enter(Stage::Queued);

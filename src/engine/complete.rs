@@ -57,7 +57,7 @@ impl TorrentTask {
         match self.item.goal {
             Goal::Seed { .. } => true,
             Goal::Download { seed_ratio, seed_time } => seed_ratio.is_some() || seed_time.is_some(),
-            Goal::Metadata => false,
+            Goal::Metadata { .. } => false,
         }
     }
 
@@ -65,7 +65,7 @@ impl TorrentTask {
         let (ratio, time) = match self.item.goal {
             Goal::Download { seed_ratio, seed_time } => (seed_ratio, seed_time),
             Goal::Seed { ratio, time, .. } => (ratio, time),
-            Goal::Metadata => (None, None),
+            Goal::Metadata { .. } => (None, None),
         };
         let size = self.torrent.snapshot().have_bytes;
         self.goals.upload_goal = ratio.map(|ratio| (ratio * size as f64) as u64);
@@ -84,7 +84,7 @@ impl TorrentTask {
             self.goals.on_pause(now);
         }
         self.goals.on_payload(now, totals.downloaded);
-        if let Some(Failure { kind, message }) = self.goals.given_up(now, &self.name()) {
+        if let Some(Failure { kind, message }) = self.goals.given_up(now, &self.name(), self.bare.is_some()) {
             self.fail(kind, message);
         } else if self.gauge.stage() == Stage::Seeding && self.goals.seeded_enough(now, totals.uploaded) {
             self.stop();

@@ -9,8 +9,6 @@ use super::item::{Failure, FailureKind};
 pub struct Goals {
     /// No metadata by then: give up.
     pub metadata_by: Option<(Instant, Duration)>,
-    /// The info dictionary is there, and only its piece layers (BEP 52) are waited for.
-    pub lacks_layers: bool,
     /// Give up after so long without payload.
     pub stall: Option<Duration>,
     /// When payload last came, and how much there was in all.
@@ -47,13 +45,14 @@ impl Goals {
         self.metadata_by = None;
     }
 
-    /// Why the item must be given up now, if it must.
-    pub fn given_up(&self, now: Instant, what: &str) -> Option<Failure> {
+    /// Why the item must be given up now, if it must. `lacks_layers`: of the metadata only the piece layers (BEP 52) are
+    /// waited for.
+    pub fn given_up(&self, now: Instant, what: &str, lacks_layers: bool) -> Option<Failure> {
         if let Some((by, limit)) = self.metadata_by
             && by <= now
         {
-            let (lacking, found) = match self.lacks_layers {
-                true => ("hashes of its pieces (piece layers)", "peers had the rest of the metadata, but not these"),
+            let (lacking, found) = match lacks_layers {
+                true => ("hashes of its pieces (piece layers)", "no peer gave them"),
                 false => ("metadata", "no peer had it"),
             };
             return Some(Failure {
@@ -94,10 +93,10 @@ mod tests {
         goals.on_payload(start + 5 * second, 0);
         assert_eq!(goals.due(), Some(start + 10 * second));
         goals.on_payload(start + 6 * second, 1);
-        assert!(goals.given_up(start + 15 * second, "x").is_none());
-        assert_eq!(goals.given_up(start + 16 * second, "x").unwrap().kind, FailureKind::Stalled);
+        assert!(goals.given_up(start + 15 * second, "x", false).is_none());
+        assert_eq!(goals.given_up(start + 16 * second, "x", false).unwrap().kind, FailureKind::Stalled);
         goals.on_pause(start + 20 * second);
-        assert!(goals.given_up(start + 29 * second, "x").is_none());
+        assert!(goals.given_up(start + 29 * second, "x", false).is_none());
     }
 
     #[test]

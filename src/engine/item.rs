@@ -26,12 +26,20 @@ pub enum ItemSource {
 /// What is to become of an item.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Goal {
-    /// Fetch the info dictionary, report it as [`Event::Metadata`], and end.
-    Metadata,
+    /// Fetch the info dictionary, report it as [`Event::Metadata`], and end. `layers`: with the piece layers that its data
+    /// is checked by (BEP 52).
+    Metadata { layers: bool },
     /// Download and verify; then, if asked, seed until the first of these is reached.
     Download { seed_ratio: Option<f64>, seed_time: Option<Duration> },
     /// Serve what is on disk, without fetching anything. `super_seed`: so that others need us least (BEP 16).
     Seed { ratio: Option<f64>, time: Option<Duration>, super_seed: bool },
+}
+
+impl Goal {
+    /// Whether it is out of reach as long as piece layers are missing ([`Info::missing_layers`]).
+    pub(super) fn needs_layers(&self) -> bool {
+        !matches!(self, Goal::Metadata { layers: false })
+    }
 }
 
 /// Where the bytes of an item go.

@@ -30,8 +30,8 @@ pub(super) const MAX_OPEN: usize = 128;
 
 /// What preparing has come to.
 pub(super) enum Prepared {
-    /// Nobody on this machine has the metadata.
-    NoMetadata,
+    /// Nobody on this machine has the metadata; or the info dictionary alone, without all piece layers that the goal needs.
+    Lacking(Option<Arc<Info>>),
     /// The metadata is known; with `more` the files are being looked at, and what comes of that follows.
     Known { info: Arc<Info>, selected: Arc<[bool]>, record: Option<Box<ResumeRecord>>, more: bool },
     /// The files are open.
@@ -114,17 +114,19 @@ impl Preparation {
     /// `None` if it was cancelled or nothing more is to come.
     fn prepare(&self) -> Result<Option<Prepared>, Failure> {
         let record = self.load();
-        let known = self.info.clone().or_else(|| {
-            let record = record.as_ref()?;
-            let info = Info::parse(&record.info).and_then(|info| info.with_encoded_layers(&record.layers)).ok()?;
-            info.id.is_same(&self.id).then(|| Arc::new(info))
-        });
-        // A v2 torrent is nothing to begin with before its piece layers are here.
-        let Some(info) = known.filter(|info| info.missing_layers().next().is_none()) else {
-            return Ok(Some(Prepared::NoMetadata));
+        let known = match &self.info {
+            Some(info) => Some(record.as_ref().map_or_else(|| info.clone(), |record| record.complete(info))),
+            None => record.as_ref().and_then(|record| {
+                let info = Info::parse(&record.info).and_then(|info| info.with_encoded_layers(&record.layers)).ok()?;
+                info.id.is_same(&self.id).then(|| Arc::new(info))
+            }),
+        };
+        let info = match known {
+            Some(info) if !self.item.goal.needs_layers() || info.missing_layers().next().is_none() => info,
+            lacking => return Ok(Some(Prepared::Lacking(lacking))),
         };
         let selected = self.select(&info)?;
-        let more = self.item.goal != Goal::Metadata && !self.item.hold;
+        let more = !matches!(self.item.goal, Goal::Metadata { .. }) && !self.item.hold;
         self.say(Ok(Prepared::Known {
             info: info.clone(),
             selected: selected.clone().into(),

@@ -130,7 +130,7 @@ pub(super) struct TorrentTask {
     pub neighbours: Option<Neighbours>,
     pub dht_status: Option<watch::Receiver<DhtStatus>>,
     /// The info dictionary while peers are asked for its piece layers (BEP 52).
-    pub bare: Option<Info>,
+    pub bare: Option<Arc<Info>>,
     /// The metadata, and the selection that was told of with it.
     pub known: Option<(Arc<Info>, Arc<[bool]>)>,
     /// One of those that share the memory.

@@ -9,6 +9,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
@@ -17,6 +18,7 @@ use crate::base::bencode::{self, Dict, Limits, Value};
 use crate::base::bitfield::Bitfield;
 use crate::base::hash::{sha1, sha256};
 use crate::base::id::{InfoHashV1, InfoHashV2, TorrentId};
+use crate::base::metainfo::Info;
 use crate::io::file_set::{FileSet, Stamp, Synced};
 use crate::swarm::action::SpilledPiece;
 
@@ -27,8 +29,6 @@ pub struct ResumeRecord {
     /// The info dictionary as it was hashed.
     pub info: Vec<u8>,
     /// Its piece layers (BEP 52), as [`Info::encode_layers`] gives them.
-    ///
-    /// [`Info::encode_layers`]: crate::base::metainfo::Info::encode_layers
     pub layers: Vec<u8>,
     /// Tiers in order (BEP 12).
     pub trackers: Vec<Vec<String>>,
@@ -100,6 +100,15 @@ impl ResumeRecord {
             added,
             completed: None,
             unknown: BTreeMap::new(),
+        }
+    }
+
+    /// The torrent `info` with the piece layers that it lacks and this record has.
+    pub fn complete(&self, info: &Arc<Info>) -> Arc<Info> {
+        let lacks = info.trees.as_ref().is_some_and(|trees| trees.missing().next().is_some());
+        match info.with_encoded_layers(&self.layers) {
+            Ok(more) if lacks => Arc::new(more),
+            _ => info.clone(),
         }
     }
 

@@ -76,7 +76,8 @@ pub enum Action {
     MetadataComplete {
         info: Vec<u8>,
     },
-    /// The piece layers that were missing, each checked against its root.
+    /// The piece layers that were missing, each checked against its root; answered with [`Command::Layers`] where the
+    /// torrent has begun without them.
     LayersComplete {
         layers: Vec<(Node, Vec<Node>)>,
     },
@@ -109,6 +110,8 @@ pub enum Command {
     FetchLayers(Trees),
     /// Metadata and files are there: download.
     Start(Start),
+    /// The trees with the layers that were missing at the start.
+    Layers(Trees),
     /// The user's selection changed, or files were unselected: the pieces that are wanted from now on.
     Want(Bitfield),
     /// Stop asking: recall all leases, spill what is open; then [`DiskJob::Spill`]s, and nothing after them.

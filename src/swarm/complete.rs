@@ -2,6 +2,7 @@
 
 use crate::proto::session::PeerCommand;
 use crate::swarm::action::{Action, DiskJob, PeerKey};
+use crate::swarm::peer::Peer;
 use crate::swarm::torrent::Torrent;
 
 impl Torrent {
@@ -39,9 +40,12 @@ impl Torrent {
         }
     }
 
-    /// Once we are complete, a peer that will not download either has nothing to say to us.
+    /// Once we are complete, a peer that will not download either has nothing to say to us, but for an answer that we wait
+    /// for.
     pub(super) fn drop_if_useless(&mut self, key: PeerKey) {
-        if self.complete && self.peers.get(&key).is_some_and(|peer| peer.is_seed() || peer.upload_only) {
+        let answers = self.layers.as_ref().is_some_and(|layers| layers.waits_for(key));
+        let idle = |peer: &Peer| peer.is_seed() || peer.upload_only;
+        if self.complete && !answers && self.peers.get(&key).is_some_and(idle) {
             self.hang_up(key);
         }
     }

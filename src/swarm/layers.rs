@@ -4,6 +4,8 @@
 //! itself, so that each lie names its liar and each honest answer counts at once. A span is asked of one peer; of another
 //! too when the first takes long, and when there is nothing else left to ask. Memory holds what has proved itself and
 //! nothing else.
+//!
+//! *Aside* it is for what nobody waits for: one span's worth of hashes at a time, and long pauses.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
@@ -23,6 +25,10 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const REJECTIONS: usize = 4;
 /// How long rejections are believed; after this an answer is not expected any more.
 const PAUSE: Duration = Duration::from_secs(30);
+/// The same where nobody waits.
+const PAUSE_ASIDE: Duration = Duration::from_secs(300);
+/// Hashes that are asked for at a time where nobody waits, and as many again but one: 16 to 32 KiB.
+const HASHES_ASIDE: u32 = MAX_HASHES;
 
 /// A piece layer that is missing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,6 +57,7 @@ pub enum Gained {
 pub struct LayerFetch {
     /// The number of the piece layers.
     layer: u32,
+    aside: bool,
     files: Vec<MissingLayer>,
     /// By root, what has come; as long as the layer from the first span that came on.
     found: BTreeMap<Node, Vec<Node>>,
@@ -99,6 +106,7 @@ impl LayerFetch {
         }
         LayerFetch {
             layer,
+            aside: false,
             files,
             found: BTreeMap::new(),
             todo: (0..spans.len()).collect(),
@@ -106,6 +114,11 @@ impl LayerFetch {
             spans,
             peers: BTreeMap::new(),
         }
+    }
+
+    /// The same, beside what matters more.
+    pub fn aside(layer: u32, files: Vec<MissingLayer>) -> Self {
+        LayerFetch { aside: true, ..LayerFetch::new(layer, files) }
     }
 
     /// A peer that has the info dictionary, and so perhaps the layers.
@@ -127,6 +140,9 @@ impl LayerFetch {
         // One each in turn, so that all have something to do.
         let mut able: VecDeque<PeerKey> = self.peers.keys().copied().collect();
         while let Some(peer) = able.pop_front() {
+            if self.aside && self.waited_for() >= HASHES_ASIDE {
+                break;
+            }
             if let Some(nth) = self.next_for(peer) {
                 let ask = Ask { since: now, overdue: false };
                 self.peers.entry(peer).or_default().asked.insert(nth, ask);
@@ -136,6 +152,21 @@ impl LayerFetch {
             }
         }
         requests.into_iter().collect()
+    }
+
+    /// Hashes that are asked for and not overdue.
+    fn waited_for(&self) -> u32 {
+        let asked = self.peers.values().flat_map(|helper| &helper.asked);
+        asked.filter(|(_, ask)| !ask.overdue).map(|(nth, _)| self.spans[*nth].length).sum()
+    }
+
+    /// True if the peer owes an answer that is not overdue.
+    pub fn waits_for(&self, peer: PeerKey) -> bool {
+        self.peers.get(&peer).is_some_and(|helper| helper.asked.values().any(|ask| !ask.overdue))
+    }
+
+    fn pause(&self) -> Duration {
+        if self.aside { PAUSE_ASIDE } else { PAUSE }
     }
 
     /// The span that the peer is asked for next, taken from `todo` if it was there.
@@ -149,6 +180,9 @@ impl LayerFetch {
         // What it rejected or is overdue with is passed over; that is seldom much.
         if let Some(at) = self.todo.iter().position(free) {
             return self.todo.remove(at);
+        }
+        if self.aside {
+            return None;
         }
         let others = self.peers.values().flat_map(|helper| helper.asked.keys());
         others.copied().find(|nth| free(nth) && !self.spans[*nth].there && self.spans[*nth].askers < ASKED_AT_ONCE)
@@ -189,9 +223,10 @@ impl LayerFetch {
     /// The peer will not send this range now.
     pub fn on_reject(&mut self, now: Instant, peer: PeerKey, range: &HashRange) {
         let Some((nth, waited_for)) = self.answered(peer, range) else { return };
+        let pause = self.pause();
         if let Some(helper) = self.peers.get_mut(&peer) {
             helper.rejected.insert(nth);
-            helper.believed.get_or_insert(now + PAUSE);
+            helper.believed.get_or_insert(now + pause);
             helper.in_a_row += 1;
         }
         self.give_back(nth, waited_for);
@@ -209,14 +244,15 @@ impl LayerFetch {
 
     /// When [`LayerFetch::on_timeout`] and then [`LayerFetch::requests`] should be called.
     pub fn next_due(&self) -> Option<Instant> {
-        let asked = self.peers.values().flat_map(|helper| helper.asked.values().map(Ask::due));
+        let pause = self.pause();
+        let asked = self.peers.values().flat_map(|helper| helper.asked.values().map(|ask| ask.due(pause)));
         let believed = self.peers.values().filter_map(|helper| helper.believed);
         asked.chain(believed).min()
     }
 
     /// Gives up waiting for what is overdue, and tries those again that were left alone.
     pub fn on_timeout(&mut self, now: Instant) {
-        let mut back = Vec::new();
+        let (mut back, pause) = (Vec::new(), self.pause());
         for helper in self.peers.values_mut() {
             if helper.believed.is_some_and(|until| until <= now) {
                 (helper.believed, helper.in_a_row) = (None, 0);
@@ -228,7 +264,7 @@ impl LayerFetch {
                     back.push(*nth);
                 }
             }
-            helper.asked.retain(|_, ask| !ask.overdue || ask.since + PAUSE > now);
+            helper.asked.retain(|_, ask| !ask.overdue || ask.since + pause > now);
         }
         back.into_iter().for_each(|nth| self.give_back(nth, true));
     }
@@ -259,8 +295,9 @@ impl LayerFetch {
 }
 
 impl Ask {
-    fn due(&self) -> Instant {
-        self.since + if self.overdue { PAUSE } else { PATIENCE }
+    /// When it is overdue, and then when it is given up.
+    fn due(&self, pause: Duration) -> Instant {
+        self.since + if self.overdue { pause } else { PATIENCE }
     }
 }
 
@@ -441,6 +478,38 @@ mod tests {
         world.wait(PAUSE);
         assert_eq!(world.run(), Gained::Complete);
         assert!(world.is_whole());
+    }
+
+    #[test]
+    fn aside_little_is_asked_for_at_a_time() {
+        let mut world = World::new(&[5_000, 2, 3, 600]);
+        world.fetch.aside = true;
+        (0..3).for_each(|peer| world.fetch.join(PeerKey(peer)));
+        let first = world.fetch.requests(world.now);
+        assert_eq!(ranges(&first), [(0, 0, 512, 12)], "one span, of one peer");
+        assert_eq!([0, 1].map(|peer| world.fetch.waits_for(PeerKey(peer))), [true, false]);
+        // It takes long: another is asked for the next, and the first comes back to whoever is left.
+        world.wait(PATIENCE);
+        assert_eq!(ranges(&world.fetch.requests(world.now)), [(0, 512, 512, 12)]);
+        let range = first[0].1[0];
+        let answer = world.answer(&range);
+        assert_eq!(world.fetch.on_hashes(PeerKey(0), range, &answer), Gained::Going, "late and welcome");
+        assert_eq!(world.fetch.requests(world.now), []);
+        world.fetch.leave(PeerKey(0));
+        assert_eq!(world.run(), Gained::Complete);
+        assert!(world.is_whole());
+    }
+
+    #[test]
+    fn aside_who_rejects_is_left_alone_for_long() {
+        let mut world = World::new(&[2]);
+        world.fetch.aside = true;
+        world.fetch.join(PeerKey(1));
+        let range = world.fetch.requests(world.now)[0].1[0];
+        world.fetch.on_reject(world.now, PeerKey(1), &range);
+        assert_eq!((world.fetch.requests(world.now), world.fetch.next_due()), (vec![], Some(world.now + PAUSE_ASIDE)));
+        world.wait(PAUSE_ASIDE);
+        assert_eq!(world.run(), Gained::Complete);
     }
 
     #[test]

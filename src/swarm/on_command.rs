@@ -14,7 +14,8 @@ impl Torrent {
     pub fn on_command(&mut self, now: Instant, command: Command) {
         match command {
             Command::FetchLayers(trees) => self.fetch_layers(now, &trees),
-            Command::Start(start) => self.start(start),
+            Command::Start(start) => self.start(now, start),
+            Command::Layers(trees) => self.take_layers(trees),
             Command::Want(want) => self.want(want),
             Command::Stop => self.stop(),
             Command::UploadSlots(slots) => {
@@ -45,7 +46,7 @@ impl Torrent {
     }
 
     /// Metadata and files are there.
-    fn start(&mut self, start: Start) {
+    fn start(&mut self, now: Instant, start: Start) {
         if self.pieces.is_some() || self.stopped {
             return;
         }
@@ -57,6 +58,9 @@ impl Torrent {
         for key in keys {
             let (layout, log, info) = (layout.clone(), log.clone(), info.clone());
             self.say(key, PeerCommand::Layout { layout, log, info });
+        }
+        if self.have().is_some_and(|have| !have.none()) {
+            self.fetch_layers_aside(now);
         }
     }
 

@@ -37,8 +37,12 @@ impl Torrent {
         pieces.staging.release(runs);
         pieces.finishing.remove(&piece);
         self.supply |= pieces.on_verified(piece);
-        let transient = pieces.transient;
+        let (transient, lacks_layers) = (pieces.transient, pieces.lacks_layers);
         liars.into_iter().for_each(|liar| self.ban(liar));
+        if lacks_layers {
+            // Before the word of what we have: a seed may hang up on another.
+            self.fetch_layers_aside(now);
+        }
         if !transient {
             self.tell_haves(now);
         }

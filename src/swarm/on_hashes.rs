@@ -1,4 +1,8 @@
 //! Hashes of the files' trees (BEP 52): fetched while layers are missing, given to who asks.
+//!
+//! A v2 torrent can't begin without its layers. A hybrid is checked by its v1 hashes, and needs them only to answer others:
+//! they are fetched aside, once the download is under way. Making them of the data would cost SHA-256 of every byte; from
+//! peers they are 32 bytes a piece.
 
 use std::time::Instant;
 
@@ -17,13 +21,31 @@ impl Torrent {
             return;
         }
         self.metadata = None;
-        let missing =
-            trees.missing().map(|file| MissingLayer { root: file.root, pieces: file.pieces, height: file.height() });
-        let mut layers = LayerFetch::new(trees.piece_layer(), missing.collect());
+        self.begin_layers(now, LayerFetch::new(trees.piece_layer(), missing(trees)));
+    }
+
+    /// The same for a hybrid, beside its download. To be called when a piece is there.
+    pub(super) fn fetch_layers_aside(&mut self, now: Instant) {
+        let Some(pieces) = &self.pieces else { return };
+        let trees = pieces.trees.as_ref().filter(|_| pieces.lacks_layers && !pieces.transient);
+        if let (Some(trees), None, false) = (trees, &self.layers, self.stopped) {
+            let layers = LayerFetch::aside(trees.piece_layer(), missing(trees));
+            self.begin_layers(now, layers);
+        }
+    }
+
+    fn begin_layers(&mut self, now: Instant, mut layers: LayerFetch) {
         let knowing = self.peers.iter().filter(|(_, peer)| peer.has_info && !peer.closing);
         knowing.for_each(|(key, _)| layers.join(*key));
         self.layers = Some(layers);
         self.ask_layers(now);
+    }
+
+    /// These are the trees, with the layers that were missing.
+    pub(super) fn take_layers(&mut self, trees: Trees) {
+        if let Some(pieces) = &mut self.pieces {
+            pieces.take_trees(Some(trees));
+        }
     }
 
     /// Asks peers for what is missing of the layers.
@@ -44,6 +66,9 @@ impl Torrent {
             Gained::Complete => {
                 let layers = layers.take();
                 self.layers = None;
+                if let Some(pieces) = &mut self.pieces {
+                    pieces.lacks_layers = false;
+                }
                 self.actions.push_back(Action::LayersComplete { layers });
             }
             Gained::Lie => {
@@ -52,6 +77,7 @@ impl Torrent {
             }
         }
         self.ask_layers(now);
+        self.drop_if_useless(key);
     }
 
     pub(super) fn on_hash_reject(&mut self, now: Instant, key: PeerKey, range: &HashRange) {
@@ -59,6 +85,7 @@ impl Torrent {
             layers.on_reject(now, key, range);
         }
         self.ask_layers(now);
+        self.drop_if_useless(key);
     }
 
     pub(super) fn on_hash_request(&mut self, key: PeerKey, range: HashRange) {
@@ -69,4 +96,8 @@ impl Torrent {
         };
         self.say(key, command);
     }
+}
+
+fn missing(trees: &Trees) -> Vec<MissingLayer> {
+    trees.missing().map(|file| MissingLayer { root: file.root, pieces: file.pieces, height: file.height() }).collect()
 }

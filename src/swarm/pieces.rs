@@ -22,6 +22,8 @@ pub struct Pieces {
     pub hashes: PieceHashes,
     /// The files' merkle trees (BEP 52), where there are any.
     pub trees: Option<Trees>,
+    /// Piece layers of them are missing and have not come from peers either.
+    pub lacks_layers: bool,
     pub log: Arc<HaveLog>,
     pub have: Bitfield,
     pub want: Bitfield,
@@ -73,10 +75,12 @@ impl Pieces {
             layout,
             info,
             hashes,
-            trees,
+            trees: None,
+            lacks_layers: false,
             log,
             have,
         };
+        pieces.take_trees(trees);
         for old in spilled {
             let fits = old.piece < count && old.blocks.len() == pieces.layout.blocks(old.piece);
             if fits && !pieces.have.get(old.piece) && !old.blocks.none() {
@@ -88,6 +92,12 @@ impl Pieces {
         pieces.set_want(want);
         pieces.follow_want();
         pieces
+    }
+
+    /// These are the trees as far as they are known.
+    pub fn take_trees(&mut self, trees: Option<Trees>) {
+        self.lacks_layers = trees.as_ref().is_some_and(|trees| trees.missing().next().is_some());
+        self.trees = trees;
     }
 
     /// Sets what is wanted; pieces that are under way elsewhere stay there.

@@ -105,7 +105,7 @@ pub struct Torrent {
     pub(super) choker: Choker,
     /// Until the info dictionary is there.
     pub(super) metadata: Option<MetadataFetch>,
-    /// While the info dictionary is there and piece layers are missing (BEP 52).
+    /// While the info dictionary is there and piece layers are missing (BEP 52); of a hybrid beside its pieces.
     pub(super) layers: Option<LayerFetch>,
     /// From [`Command::Start`](super::Command::Start) on.
     pub(super) pieces: Option<Box<Pieces>>,
@@ -238,8 +238,8 @@ impl Torrent {
             unchoked_us: count(|peer| !peer.choking_us),
             seeds: count(Peer::is_seed),
             metadata: match &self.layers {
-                Some(layers) => Some(layers.progress()),
-                None => self.metadata.as_ref().and_then(MetadataFetch::progress),
+                Some(layers) if self.pieces.is_none() => Some(layers.progress()),
+                _ => self.metadata.as_ref().and_then(MetadataFetch::progress),
             },
             ..Snapshot::default()
         };

@@ -27,6 +27,11 @@ impl Made {
         Made::new(name, false, files, piece_length, trackers)
     }
 
+    /// A torrent that was made elsewhere, and whose data lies where it should.
+    pub fn of(bytes: Vec<u8>, info_hash: [u8; 20]) -> Made {
+        Made { bytes, info_hash, name: String::new(), single: true, files: Vec::new() }
+    }
+
     fn new(name: &str, single: bool, files: Vec<(String, Vec<u8>)>, piece_length: usize, trackers: &[&str]) -> Made {
         let all = files.iter().flat_map(|(_, contents)| contents.iter().copied()).collect::<Vec<u8>>();
         let mut info = b"d".to_vec();

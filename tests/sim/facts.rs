@@ -66,12 +66,35 @@ impl Facts {
         Facts { layout: info.layout, hashes, trees, info: raw.into(), id, bytes: bytes.into() }
     }
 
-    /// The trees as the info dictionary alone tells of them, if they lack layers.
-    pub fn bare_trees(&self) -> Option<Trees> {
-        self.trees.as_ref()?;
+    /// A hybrid torrent (BEP 52) of one file.
+    pub fn hybrid(seed: u64, piece_length: u32, length: u64) -> Facts {
+        let Facts { layout, hashes, bytes, .. } = Facts::new(seed, piece_length, length);
+        let PieceHashes::V1(pieces) = &hashes else { panic!("v1") };
+        let leaves = merkle::leaves(&[&bytes]);
+        let above = merkle::piece_layer(piece_length);
+        let layer: Vec<Node> = leaves.chunks(1 << above).map(|piece| merkle::root(piece, 0, above)).collect();
+        let root = merkle::root(&leaves, 0, merkle::file_height(length));
+        let raw = [
+            format!("d9:file treed3:simd0:d6:lengthi{length}e11:pieces root32:").as_bytes(),
+            &root,
+            format!("eee6:lengthi{length}e12:meta versioni2e4:name3:sim12:piece lengthi{piece_length}e").as_bytes(),
+            format!("6:pieces{}:", pieces.len() * 20).as_bytes(),
+            pieces.as_flattened(),
+            b"e",
+        ]
+        .concat();
+        let info = Info::parse(&raw).and_then(|info| info.with_layers([(root, layer)])).expect("a sound torrent");
+        Facts { layout, hashes, trees: info.trees, info: raw.into(), id: info.id, bytes }
+    }
+
+    /// The trees as the info dictionary alone tells of them, and whether there is no beginning without their layers.
+    pub fn bare_trees(&self) -> (Option<Trees>, bool) {
+        if self.trees.is_none() {
+            return (None, false);
+        }
         let info = Info::parse(&self.info).expect("a sound torrent");
         let lacks = info.missing_layers().next().is_some();
-        info.trees.filter(|_| lacks)
+        (info.trees, lacks)
     }
 }
 

@@ -9,6 +9,7 @@ use rand::{RngExt, SeedableRng};
 use rtorrent_cli::base::bitfield::Bitfield;
 use rtorrent_cli::base::have_log::HaveLog;
 use rtorrent_cli::base::id::PeerId;
+use rtorrent_cli::base::metainfo::Trees;
 use rtorrent_cli::proto::session::{
     CloseReason, Direction, Grant, Outgoing, PeerCommand, PeerEvent, PeerLimits, QuotaWord, Session, SessionConfig,
     TorrentFacts,
@@ -112,6 +113,8 @@ pub struct Node {
     pub addr: SocketAddr,
     pub setup: Setup,
     pub facts: Facts,
+    /// The files' trees as far as it knows them.
+    pub trees: Option<Trees>,
     pub peer_id: PeerId,
     pub torrent: Torrent,
     pub disk: Disk,
@@ -148,6 +151,7 @@ impl Node {
             torrent: torrent(now, facts, &setup, peer_id, &mut rng),
             setup,
             facts: facts.clone(),
+            trees: facts.trees.clone(),
             peer_id,
             disk,
             complete_at: None,
@@ -185,7 +189,8 @@ impl Node {
     }
 
     fn start(&mut self, now: Instant, spilled: Vec<SpilledPiece>) {
-        let Facts { layout, hashes, trees, info, .. } = self.facts.clone();
+        let Facts { layout, hashes, info, .. } = self.facts.clone();
+        let trees = self.trees.clone();
         let log = HaveLog::new(layout.pieces());
         self.disk.verified.ones().for_each(|piece| log.push(piece));
         self.started = Some(TorrentFacts { layout: layout.clone(), log: log.clone(), info: info.clone() });
@@ -423,6 +428,10 @@ impl Node {
             Action::Punch { peer, addr } => self.effects.push(Effect::Dial { key: peer, addr }),
             Action::AbortDial { peer } => self.effects.push(Effect::Abort { key: peer }),
             Action::Peer { peer, command } => {
+                if let PeerCommand::RequestHashes(_) = command {
+                    let under_way = self.torrent.have().is_none_or(|have| !have.none());
+                    assert!(under_way, "hashes that nobody waits for do not keep the first piece waiting");
+                }
                 let command = self.told(command);
                 if let (Some(session), Some(command)) = (self.sessions.get_mut(&peer), command) {
                     session.on_command(now, command);
@@ -432,15 +441,21 @@ impl Node {
             Action::Disk(job) => self.effects.push(Effect::Disk(job)),
             Action::MetadataComplete { info } => {
                 assert_eq!(info[..], self.facts.info[..]);
-                match self.facts.bare_trees() {
+                let (trees, lacks) = self.facts.bare_trees();
+                self.trees = trees.clone();
+                match trees.filter(|_| lacks) {
                     Some(trees) => self.torrent.on_command(now, Command::FetchLayers(trees)),
                     None => self.start(now, Vec::new()),
                 }
             }
             Action::LayersComplete { layers } => {
-                let trees = self.facts.bare_trees().and_then(|trees| trees.with_layers(layers).ok());
+                let trees = self.trees.as_ref().and_then(|trees| trees.with_layers(layers).ok());
                 assert_eq!(trees, self.facts.trees);
-                self.start(now, Vec::new());
+                self.trees = trees.clone();
+                match trees.filter(|_| self.started.is_some()) {
+                    Some(trees) => self.torrent.on_command(now, Command::Layers(trees)),
+                    None => self.start(now, Vec::new()),
+                }
             }
             Action::Complete => {
                 self.complete_at.get_or_insert(now);

@@ -125,6 +125,57 @@ fn who_rejects_or_says_nothing_does_not_keep_others_waiting() {
     finish(&mut world, 30);
 }
 
+/// Who has begun with a link gets the layers beside its download, and gives them to others; it costs the download nothing.
+#[test]
+fn a_hybrid_gets_its_layers_aside_and_passes_them_on() {
+    for seed in [13, 14] {
+        let facts = Facts::hybrid(seed, 16_384, 1_600 * 16_384 + 5);
+        let of_v1 = {
+            let mut world = World::of(seed, Facts::new(seed, 16_384, 1_600 * 16_384 + 5), Weather::fair());
+            world.add(Setup::seeder());
+            world.add(magnet());
+            finish(&mut world, 120);
+            world.elapsed()
+        };
+        let mut world = World::of(seed, facts, Weather::fair());
+        let seeder = world.add(Setup::seeder());
+        let second = world.add(magnet());
+        world.run_until(Duration::from_secs(120), |world| world.is_complete(second));
+        assert!(world.elapsed() < of_v1.mul_f64(1.01), "{:?} and {of_v1:?}", world.elapsed());
+        assert_eq!(world.nodes[second].trees, world.nodes[seeder].trees, "52 KB beside 26 MB");
+        world.kill(seeder);
+        let third = world.add(magnet());
+        world.run_until(Duration::from_secs(400), |world| world.is_complete(third));
+        assert_eq!(world.nodes[third].trees, world.facts.trees);
+        assert!(world.violations.is_empty(), "{:?}", world.violations);
+    }
+}
+
+/// Nobody has the layers: that is no reason to be slower, nor to ask again and again.
+#[test]
+fn a_hybrid_needs_no_layers() {
+    let mut world = World::of(15, Facts::hybrid(15, 16_384, 200_000), Weather::fair());
+    for habit in [Habit::RejectsHashes, Habit::KeepsHashes] {
+        world.add(Setup::seeder().habit(habit));
+    }
+    let leecher = world.add(magnet());
+    finish(&mut world, 20);
+    assert_ne!(world.nodes[leecher].trees, world.facts.trees);
+}
+
+#[test]
+fn who_lies_about_a_hybrids_hashes_is_banned() {
+    let mut world = World::of(16, Facts::hybrid(16, 16_384, 2_000_000), Weather::fair());
+    let liar = world.add(Setup::seeder().habit(Habit::LiesAboutHashes));
+    let honest = world.add(Setup::seeder().up(50_000));
+    let leecher = world.add(magnet());
+    world.run_until(Duration::from_secs(300), World::all_complete);
+    let (liar, honest) = (world.nodes[liar].addr, world.nodes[honest].addr);
+    assert!(world.nodes[leecher].banned.iter().all(|banned| *banned == liar) && liar != honest);
+    assert!(!world.nodes[leecher].banned.is_empty());
+    assert_eq!(world.nodes[leecher].trees, world.facts.trees);
+}
+
 #[test]
 fn wrong_blocks_of_v2_pieces_are_found_out() {
     let mut world = world(12, &FILES, Weather::fair(), 2);

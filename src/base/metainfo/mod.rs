@@ -14,7 +14,7 @@ mod v2_tests;
 mod write;
 
 pub use trees::{FileTree, TreeError, Trees};
-pub use write::wrap;
+pub use write::{put_layers, wrap};
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -104,7 +104,9 @@ const MAX_ENTRIES: usize = 1_000_000;
 const MAX_SOURCES: usize = 200;
 
 impl Metainfo {
-    /// Reads a .torrent file; bytes after its end are not looked at.
+    /// Reads a .torrent file; bytes after its end are not looked at. Piece layers that it lacks
+    /// ([`Info::missing_layers`]) are left to whoever needs them, since peers can give them; BEP 52 calls such a torrent
+    /// invalid.
     ///
     /// # Errors
     /// [`MetainfoError::NotATorrent`] and [`MetainfoError::Refused`] with the first thing that is wrong.
@@ -118,7 +120,6 @@ impl Metainfo {
         let fields = TopFields::read(top)?;
         let info = fields.info.ok_or_else(|| MetainfoError::NotATorrent("it has no info dictionary".into()))?;
         let info = Info::read(info)?.with_layers(piece_layers(fields.piece_layers)?)?;
-        info.refuse_missing_layers()?;
         Ok(Metainfo {
             info: Arc::new(info),
             trackers: tiers(fields.announce, fields.announce_list),
@@ -156,14 +157,11 @@ impl Info {
         self.with_layers(piece_layers(Some(value))?)
     }
 
-    /// BEP 52: "A torrent is not valid if this field is absent".
-    fn refuse_missing_layers(&self) -> Result<(), MetainfoError> {
-        let Some(root) = self.missing_layers().map(|tree| tree.root).next() else { return Ok(()) };
-        let of_root =
-            |file: &usize| self.trees.as_ref().and_then(|trees| trees.file(*file)).is_some_and(|t| t.root == root);
-        let file = (0..self.files.len()).find(of_root).unwrap_or_default();
-        let shown = self.files[file].path.to_slashes();
-        Err(MetainfoError::Refused(format!("it has no piece layer of {shown:?}")))
+    /// A file whose piece layer is needed and has yet to be found, if there is one.
+    pub fn lacks_layer_of(&self) -> Option<&FileEntry> {
+        let root = self.missing_layers().next()?.root;
+        let trees = self.trees.as_ref()?;
+        (0..).zip(&self.files).find(|(file, _)| trees.file(*file).is_some_and(|tree| tree.root == root)).map(|it| it.1)
     }
 
     /// Files that are stored, with their place in [`Info::files`]; people count that place from 1.

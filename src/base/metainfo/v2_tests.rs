@@ -243,14 +243,24 @@ fn layers_that_do_not_lead_to_the_root_are_refused() {
             assert_eq!(reason(Metainfo::parse(&made.torrent(&[(root, layer.clone())])).map(drop)), wrong);
         }
     }
-    assert_eq!(reason(Metainfo::parse(&Made::v2().torrent(&[])).map(drop)), "it has no piece layer of \"top/d/c\"");
     for bad in [&b"d32:xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx3:abce"[..], b"le", b"d32:xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxi1ee"]
     {
         let torrent = dict(&[("info", Made::v2().raw()), ("piece layers", bad.to_vec())]);
         assert_eq!(reason(Metainfo::parse(&torrent).map(drop)), "its piece layers are no dictionary of hashes");
     }
+}
+
+#[test]
+fn a_torrent_without_layers_says_which_file_lacks_one() {
     let odd = dict(&[("info", Made::v2().raw()), ("piece layers", b"d3:abc3:abce".to_vec())]);
-    assert_eq!(reason(Metainfo::parse(&odd).map(drop)), "it has no piece layer of \"top/d/c\"");
+    for bytes in [Made::v2().torrent(&[]), dict(&[("info", Made::v2().raw())]), odd] {
+        let info = Metainfo::parse(&bytes).unwrap().info;
+        assert_eq!(info.lacks_layer_of().map(|file| file.path.to_slashes()).as_deref(), Some("top/d/c"));
+        assert_eq!(info.with_layers(right_layers()).unwrap().lacks_layer_of(), None);
+    }
+    for whole in [Made::v2().torrent(&right_layers()), Made::hybrid().torrent(&[])] {
+        assert_eq!(Metainfo::parse(&whole).unwrap().info.lacks_layer_of(), None);
+    }
 }
 
 #[test]

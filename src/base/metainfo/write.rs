@@ -1,5 +1,7 @@
 //! A .torrent round an info dictionary that is kept byte for byte.
 
+use crate::base::bencode::{Limits, Value};
+
 /// The bytes of a .torrent with `info_raw` as its info dictionary, so that its info hash stays the same.
 ///
 /// `layers` are its piece layers (BEP 52) as [`Info::encode_layers`](super::Info::encode_layers) gives them, empty where
@@ -33,6 +35,25 @@ pub fn wrap(info_raw: &[u8], layers: &[u8], trackers: &[Vec<String>], web_seeds:
     out
 }
 
+/// The .torrent `torrent` with `layers` for its piece layers (BEP 52), which are as [`wrap`] takes them; everything else
+/// stays. `None` if it is no .torrent.
+pub fn put_layers(torrent: &[u8], layers: &[u8]) -> Option<Vec<u8>> {
+    const KEY: &[u8] = b"piece layers";
+    let (top, _) = Value::parse(torrent, Limits::TORRENT).ok()?;
+    let entries = top.as_dict()?.iter().map(|(key, value)| (key, value.raw())).filter(|(key, _)| *key != KEY);
+    let mut entries: Vec<(&[u8], &[u8])> = entries.chain([(KEY, layers)]).collect();
+    // Stable: of keys that stand twice, readers may take the first.
+    entries.sort_by_key(|(key, _)| *key);
+    let mut out = b"d".to_vec();
+    for (key, value) in entries {
+        out.extend_from_slice(format!("{}:", key.len()).as_bytes());
+        out.extend_from_slice(key);
+        out.extend_from_slice(value);
+    }
+    out.push(b'e');
+    Some(out)
+}
+
 fn list(out: &mut Vec<u8>, items: &[String]) {
     out.push(b'l');
     items.iter().for_each(|item| string(out, item));
@@ -59,6 +80,16 @@ mod tests {
         assert_eq!(&*read.info.raw, INFO);
         assert_eq!(read.trackers, [vec!["http://a", "http://b"], vec!["udp://c"]]);
         assert_eq!(read.web_seeds, web_seeds);
+    }
+
+    #[test]
+    fn layers_are_put_in_their_place_and_the_rest_stays() {
+        let before = b"d7:comment1:x4:infod4:name1:ae5:piece1:p12:piece layersdee...";
+        let after = b"d7:comment1:x4:infod4:name1:ae5:piece1:p12:piece layersd2:ab2:cdee";
+        assert_eq!(put_layers(before, b"d2:ab2:cde").as_deref(), Some(&after[..]));
+        let without = b"d4:infode8:url-list1:ue";
+        assert_eq!(put_layers(without, b"de").as_deref(), Some(&b"d4:infode12:piece layersde8:url-list1:ue"[..]));
+        assert_eq!(put_layers(b"le", b"de"), None);
     }
 
     #[test]

@@ -216,7 +216,7 @@ impl Tracked {
     }
 
     pub fn only_looks(&self) -> bool {
-        self.item.as_ref().is_some_and(|item| item.goal == Goal::Metadata)
+        self.item.as_ref().is_some_and(|item| matches!(item.goal, Goal::Metadata { .. }))
     }
 
     /// Whether all that it is for has been reached, though it may go on seeding.

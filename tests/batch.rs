@@ -69,6 +69,17 @@ fn the_list_may_come_from_standard_input_and_an_items_mistake_is_its_own() {
         let bad = scene.get(&["-i", "bad.txt"]);
         assert!(bad.ends(2).err.contains(words), "{}", bad.err);
     }
+    // Without all its options an item is not what was wanted.
+    let mut child = scene
+        .command(&[&["get"], &QUIET_NETWORK[..], &["-d", "half", "-i", "-"]].concat())
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(format!("{}\n  select\n  dir=half\n", seeder.magnet).as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{err}");
+    assert!(err.contains("line 2: an indented line is KEY=VALUE") && !scene.path("half").exists(), "{err}");
     scene.get(&["-i", "no.txt"]).ends(3);
     scene.get(&["-i", "-", "-"]).ends(2);
 }

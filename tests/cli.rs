@@ -221,6 +221,7 @@ fn help_is_had_by_flag_and_by_word() {
     assert!(run(&["config", "show", "--help"]).out.contains("Usage: rtorrent-cli config show"));
     let page = run(&["man", "get"]).out;
     assert!(page.contains(".TH rtorrent-cli-get"), "{}", &page[..200.min(page.len())]);
+    assert!(page.contains("\nrtorrent\\-cli get [OPTIONS] [SRC]...\n"), "{}", &page[..400.min(page.len())]);
 }
 
 #[test]
@@ -294,6 +295,15 @@ fn verify_finds_what_is_bad_missing_and_good() {
         assert_eq!((seen.code, seen.out.as_str()), (Some(0), ""), "{}", seen.err);
         assert!(seen.err.contains("good: tree, 4 pieces"), "{}", seen.err);
     }
+    // What stands behind the last piece is in none, and makes another file of it all the same.
+    let text = place.path().join("data/tree/a.txt");
+    let right = std::fs::read(&text).unwrap();
+    std::fs::write(&text, [&right[..], b"x"].concat()).unwrap();
+    let seen = place.run(&["verify", "tree.torrent", "data"]);
+    assert_eq!(seen.code, Some(32), "{}", seen.out);
+    assert!(seen.out.starts_with("too long  tree/a.txt: ") && seen.out.lines().count() == 1, "{}", seen.out);
+    assert!(seen.err.contains("all pieces are good, but not all files"), "{}", seen.err);
+    std::fs::write(&text, right).unwrap();
     let bin = place.path().join("data/tree/sub/b.bin");
     let mut bytes = std::fs::read(&bin).unwrap();
     bytes[40_000] ^= 1;
@@ -332,6 +342,72 @@ fn a_reader_that_goes_away_is_no_trouble() {
         let output = child.wait_with_output().unwrap();
         assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{arguments:?}");
     }
+}
+
+/// What could not be written is no result: only a reader that went away goes without a word.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_behind_standard_output_is_told_and_has_its_code() {
+    let place = Place::new();
+    place.write("tree.torrent", &tree().bytes);
+    std::fs::write(place.path().join("a"), "a").unwrap();
+    for arguments in [
+        &["info", "tree.torrent"][..],
+        &["get", "-l", "tree.torrent"],
+        &["create", "-o", "-", "a"],
+        &["completions", "zsh"],
+        &["config", "show"],
+        &["schema"],
+        &["man"],
+        &["--help"],
+        &["--version"],
+    ] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_rtorrent-cli"));
+        let output = command.args(arguments).current_dir(place.path()).env("HOME", place.path()).stdout(full).output();
+        let output = output.unwrap();
+        let err = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(9), "{arguments:?}: {err}");
+        assert!(err.contains("cannot write to standard output: no space left"), "{arguments:?}: {err}");
+    }
+}
+
+#[test]
+fn a_mistyped_command_does_not_download_what_stands_behind_it() {
+    let place = Place::new();
+    place.write("tree.torrent", &tree().bytes);
+    for line in [&["verfy", "tree.torrent"][..], &["--no-dht", "verify", "tree.torrent"]] {
+        let seen = place.run(line);
+        assert_eq!((seen.code, seen.err.lines().count()), (Some(2), 1), "{line:?}: {}", seen.err);
+    }
+    // The last of a flag counts, an empty variable is none.
+    let mut command = place.command();
+    command.args(["get", "-l", "-d", "a", "-d", "b", "-q", "-q", "tree.torrent"]);
+    command.env("RTORRENT_CLI_JOBS", "").env("RTORRENT_CLI_NO_DHT", "");
+    let listed = seen(&mut command);
+    assert_eq!(listed.code, Some(0), "{}", listed.err);
+}
+
+/// A service may have no home that it can write to; it wants its files all the same.
+#[cfg(unix)]
+#[test]
+fn without_a_state_folder_it_downloads_and_says_that_nothing_is_kept() {
+    let (place, made) = (Place::new(), tree());
+    place.write("tree.torrent", &made.bytes);
+    made.place(&place.path().join("data"));
+    place.write("file", b"");
+    let get = ["get", "--no-dht", "--no-lsd", "--no-trackers", "-d", "data", "tree.torrent"];
+    let mut command = place.command();
+    command.args(get).env("XDG_STATE_HOME", place.path().join("file"));
+    let got = seen(&mut command);
+    assert_eq!(got.code, Some(0), "{}", got.err);
+    assert!(got.err.contains("nothing is kept for a later run; --state-dir names another"), "{}", got.err);
+    assert!(got.err.contains("done: tree, 97.7 KiB, all there"), "{}", got.err);
+    // A folder that was named is wanted.
+    let named = place.run(&[&get[..], &["--state-dir", "file/state"]].concat());
+    assert_eq!(named.code, Some(17), "{}", named.err);
+    assert!(named.err.contains("give another --state-dir, or none"), "{}", named.err);
+    assert!(!named.err.contains("os error"), "{}", named.err);
 }
 
 #[test]

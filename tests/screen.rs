@@ -307,3 +307,14 @@ fn the_manual_is_shown_by_man_on_a_terminal_and_is_itself_elsewhere() {
     assert_eq!(lines[..2], ["asked with -l -", "TH rtorrent-cli-get"], "{lines:#?}");
     assert!(lines[2..].iter().any(|line| line.starts_with(".TH rtorrent-cli-get 1")), "{lines:#?}");
 }
+
+#[test]
+fn a_terminal_is_spared_the_bytes_of_a_file() {
+    let prepare = |home: &Path| {
+        std::fs::write(home.join("a.torrent"), Made::file("a", noise(50_000, 1), 16_384, &[]).bytes).unwrap();
+    };
+    let line = "get -o - --no-dht --no-lsd --state-dir none a.torrent";
+    let Some(terminal) = Terminal::start(80, 12, prepare, line) else { return };
+    let lines = terminal.lines(|screen| screen.contains("ended 2"));
+    assert!(lines.concat().contains("lead them into a file or a program"), "{lines:#?}");
+}

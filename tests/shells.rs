@@ -132,6 +132,13 @@ fn questions_of_the_scripts_are_answered_from_the_torrent_the_state_and_the_conf
     let files = ask(&["get", "show.torrent", "-s", ""]);
     assert!(files.contains("show/a.mkv\t1000 B") || files.contains("show/a.mkv\t1.0 KiB"), "{files}");
     assert!(ask(&["get", "show.torrent", "-x", "2"]).starts_with("2\tshow/b.mkv"));
+    assert!(ask(&["stream", "show.torrent", "show/b"]).starts_with("show/b.mkv"));
+    assert!(ask(&["man", "ge"]).starts_with("get\t"), "{}", ask(&["man", "ge"]));
+    // Those that are looked for are found wherever they stand.
+    let files: Vec<(String, Vec<u8>)> = (0..300).map(|n| (format!("{n}.txt"), vec![1])).collect();
+    let files: Vec<(&str, Vec<u8>)> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
+    std::fs::write(dir.path().join("many.torrent"), &Made::folder("many", &files, 16_384, &[]).bytes).unwrap();
+    assert!(ask(&["get", "many.torrent", "-s", "many/299"]).starts_with("many/299.txt"));
     assert!(ask(&["rm", ""]).contains(&made.hash()), "{}", ask(&["rm", ""]));
     assert!(ask(&["get", "--profile", "n"]).starts_with("night"));
     assert!(ask(&["--seed-ti"]).contains("--seed-time"), "get may be left out: {}", ask(&["--seed-ti"]));

@@ -23,13 +23,19 @@ impl Archive {
     /// Reads the file; one that is not there is empty, and made when something is added.
     ///
     /// # Errors
-    /// If it can't be read.
+    /// If it can't be read, or nothing could be added: better told before a download than behind it.
     pub fn open(path: &Path) -> Result<Archive, Problem> {
         let text = match std::fs::read(path) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(file_problem("read the archive", path, error)),
         };
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let writable = match path.exists() {
+            true => OpenOptions::new().append(true).open(path).map(drop),
+            false => std::fs::read_dir(folder).map(drop),
+        };
+        writable.map_err(|error| file_problem("write the archive", path, error))?;
         let word = |line: &str| line.split_whitespace().next().map(str::to_ascii_lowercase);
         let hashes = text.lines().filter_map(word).filter(|word| !word.starts_with('#')).collect();
         Ok(Archive { path: path.to_owned(), hashes })
@@ -81,6 +87,7 @@ mod tests {
         assert!(Archive::open(&path).unwrap().contains(&id(3)));
         assert!(Archive::open(&dir.path().join("none")).unwrap().hashes.is_empty());
         assert!(Archive::open(dir.path()).is_err());
+        assert!(Archive::open(&dir.path().join("no/folder")).is_err());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::paint::Screen;
-use super::size_time::{short_size, size, size_of, time};
+use super::size_time::{short_size, size, size_within, time};
 use super::status::{counted, percent, stage_text};
 use super::strip::{Stretch, bar, strip};
 use super::text::{clip, count, fit, pad, width};
@@ -143,7 +143,7 @@ fn measured(row: &Row, done: u64, all: u64, columns: usize, screen: Screen) -> S
     let peers_columns = if columns > 110 { 9 } else { 4 };
     let mut fields = vec![
         (format!("{:>3}%", percent(done, all)), 4, 0),
-        (pad(&size_of(done, all), 13), 13, 3),
+        (pad(&size_within(done, all), 13), 13, 3),
         (pad(&format!("{}{}/s", arrows[0], short_size(progress.down_rate)), 8), 8, 1),
         (pad(&format!("{}{}/s", arrows[1], short_size(progress.up_rate)), 8), 8, 5),
         (pad(&peers, peers_columns), peers_columns, 4),

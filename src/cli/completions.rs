@@ -5,11 +5,10 @@
 //! folder, the profiles. nushell's is static.
 
 use std::ffi::{OsStr, OsString};
-use std::io::Write;
 use std::path::Path;
 
 use clap::{Args as _, Command};
-use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
+use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter as _};
 use clap_complete::env::{Bash, CompleteEnv, Elvish, EnvCompleter, Fish, Powershell, Zsh};
 
 use super::args::{self, GetArgs, Shell};
@@ -30,8 +29,8 @@ pub fn answer() {
     CompleteEnv::with_factory(completed).var(VARIABLE).bin(PROGRAM).completer(PROGRAM).complete();
 }
 
-/// Writes the script for `shell`.
-pub fn write(shell: Shell, out: &mut dyn Write) {
+/// The script for `shell`.
+pub fn script(shell: Shell) -> Vec<u8> {
     // Generators panic on a write error; a script in memory has none.
     let mut script = Vec::new();
     let asking: Option<&dyn EnvCompleter> = match shell {
@@ -48,8 +47,7 @@ pub fn write(shell: Shell, out: &mut dyn Write) {
         }
         None => clap_complete::generate(clap_complete_nushell::Nushell, &mut completed(), PROGRAM, &mut script),
     }
-    // A reader that goes away early has seen what it wanted.
-    let _ = out.write_all(&script);
+    script
 }
 
 /// The commands, and the flags of `get` beside them, since `get` may be left out.
@@ -58,7 +56,9 @@ fn completed() -> Command {
     let own = |id: &str| -> Option<ArgValueCompleter> {
         Some(match id {
             "select" | "exclude" => ArgValueCompleter::new(files_of_the_line),
+            "file" => ArgValueCompleter::new(files_of_the_line),
             "which" => ArgValueCompleter::new(known_downloads),
+            "what" => ArgValueCompleter::new(pages_and_folders),
             "profile" => ArgValueCompleter::new(profiles),
             "interface" => ArgValueCompleter::new(interfaces),
             _ => return None,
@@ -91,11 +91,23 @@ fn files_of_the_line(begun: &OsStr) -> Vec<CompletionCandidate> {
     let torrent = line().into_iter().skip(1).find_map(|word| read(Path::new(&word)));
     let Some(torrent) = torrent else { return Vec::new() };
     let numbers = begun.to_string_lossy().starts_with(|c: char| c.is_ascii_digit());
-    let files = torrent.info.stored_files().enumerate().take(MOST).map(|(n, (_, file))| {
+    let files = torrent.info.stored_files().enumerate().map(|(n, (_, file))| {
         let (path, size) = (escape(&slashed(file.path.as_path())).into_owned(), size(file.length));
         if numbers { ((n + 1).to_string(), format!("{path}, {size}")) } else { (path, size) }
     });
-    candidates(files, begun)
+    let mut files = candidates(files, begun);
+    files.truncate(MOST);
+    files
+}
+
+/// What `man` shows, or the folders that it could write to.
+fn pages_and_folders(begun: &OsStr) -> Vec<CompletionCandidate> {
+    let commands = args::command();
+    let told =
+        |sub: &Command| (sub.get_name().to_owned(), sub.get_about().map(ToString::to_string).unwrap_or_default());
+    let mut all = candidates(commands.get_subcommands().map(told), begun);
+    all.extend(PathCompleter::dir().complete(begun));
+    all
 }
 
 fn read(path: &Path) -> Option<Metainfo> {

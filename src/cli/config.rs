@@ -260,7 +260,7 @@ fn quoted(value: &OsStr) -> String {
 
 fn value_of(key: &str, arg: &Arg, config: &Config) -> (Vec<OsString>, String) {
     let variable = arg.get_env().and_then(|name| Some((name, std::env::var_os(name)?)));
-    if let Some((name, value)) = variable {
+    if let Some((name, value)) = variable.filter(|(_, value)| !value.is_empty()) {
         return (vec![value], name.to_string_lossy().into_owned());
     }
     match config.values.get(key) {

@@ -1,11 +1,11 @@
 //! `create PATH`: makes a .torrent.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::args::CreateArgs;
-use super::display::{Display, ReaderGone};
+use super::display::{Display, write_result};
 use super::error::{Problem, file_problem};
 use super::exit::Exit;
 use super::json::{self, Created};
@@ -117,7 +117,10 @@ impl Target {
             Some(path) if path.as_os_str() == "-" => {
                 return match () {
                     () if args.target.dry_run => Ok(Target::StandardOutput),
-                    () if args.output.json => Err(Problem::new(Exit::Usage, "-o -: --json is there already")),
+                    () if args.output.json => Err(Problem::new(
+                        Exit::Usage,
+                        "-o - and --json both want standard output; leave one of them out",
+                    )),
                     () if std::io::stdout().is_terminal() => {
                         Err(Problem::new(Exit::Usage, "-o -: a torrent is not for a terminal")
                             .hint("lead it into a file or a program"))
@@ -156,10 +159,7 @@ impl Target {
 
     fn write(&self, bytes: &[u8], replace: bool) -> Result<(), Problem> {
         match self {
-            Target::StandardOutput => {
-                let mut out = std::io::stdout().lock();
-                out.write_all(bytes).and_then(|()| out.flush()).map_err(|_| ReaderGone.into())
-            }
+            Target::StandardOutput => Ok(write_result(bytes)?),
             Target::File(path) => write_new(path, bytes, replace).map_err(|error| match error.kind() {
                 std::io::ErrorKind::AlreadyExists => occupied(path, "is there already").hint("--force replaces it"),
                 _ => file_problem("write", path, error),

@@ -21,13 +21,35 @@ use super::text::escape;
 use super::why::{Stillness, Why};
 use crate::engine::{ItemKey, Progress, Stage};
 
-/// Whoever read standard output is gone (or its disk is full): there is no use in going on.
+/// Standard output can't be written: there is no use in going on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ReaderGone;
+pub enum Unwritten {
+    /// Whoever read it went away.
+    ReaderGone,
+    /// It is a file on a disk that is full.
+    NoSpace,
+    /// Anything else.
+    Failed,
+}
 
-impl From<ReaderGone> for Exit {
-    fn from(_: ReaderGone) -> Exit {
-        Exit::ReaderGone
+impl From<std::io::Error> for Unwritten {
+    fn from(error: std::io::Error) -> Unwritten {
+        use std::io::ErrorKind;
+        match error.kind() {
+            ErrorKind::BrokenPipe => Unwritten::ReaderGone,
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => Unwritten::NoSpace,
+            _ => Unwritten::Failed,
+        }
+    }
+}
+
+impl From<Unwritten> for Exit {
+    fn from(unwritten: Unwritten) -> Exit {
+        match unwritten {
+            Unwritten::ReaderGone => Exit::ReaderGone,
+            Unwritten::NoSpace => Exit::NoSpace,
+            Unwritten::Failed => Exit::FileIo,
+        }
     }
 }
 
@@ -120,7 +142,7 @@ impl Display {
     ///
     /// # Errors
     /// If standard output cannot be written.
-    pub fn tick(&mut self, now: Instant, samples: Vec<Sample>, waiting: usize, over: usize) -> Result<(), ReaderGone> {
+    pub fn tick(&mut self, now: Instant, samples: Vec<Sample>, waiting: usize, over: usize) -> Result<(), Unwritten> {
         let json_due = self.json && self.next_json.is_none_or(|at| at <= now);
         let plain_due = matches!(self.mode, Mode::Plain) && self.next_plain.is_none_or(|at| at <= now);
         let first_plain = self.next_plain.is_none();
@@ -179,7 +201,7 @@ impl Display {
     ///
     /// # Errors
     /// If standard output cannot be written.
-    pub fn stage(&mut self, sample: Sample, stage: Stage, quietly: bool) -> Result<(), ReaderGone> {
+    pub fn stage(&mut self, sample: Sample, stage: Stage, quietly: bool) -> Result<(), Unwritten> {
         self.json_line(&json::stage(sample.key, stage))?;
         self.lively = true;
         // What ends an item is told by its result.
@@ -195,7 +217,7 @@ impl Display {
     ///
     /// # Errors
     /// If standard output cannot be written.
-    pub fn json_line(&self, event: &Value) -> Result<(), ReaderGone> {
+    pub fn json_line(&self, event: &Value) -> Result<(), Unwritten> {
         if self.json { self.result(&event.to_string()) } else { Ok(()) }
     }
 
@@ -203,12 +225,7 @@ impl Display {
     ///
     /// # Errors
     /// If standard output cannot be written.
-    pub fn json_problem(
-        &self,
-        key: Option<ItemKey>,
-        source: Option<&str>,
-        problem: &Problem,
-    ) -> Result<(), ReaderGone> {
+    pub fn json_problem(&self, key: Option<ItemKey>, source: Option<&str>, problem: &Problem) -> Result<(), Unwritten> {
         self.json_line(&json::error(key, source, problem.exit, &problem.to_string()))
     }
 
@@ -216,11 +233,11 @@ impl Display {
     ///
     /// # Errors
     /// If standard output cannot be written.
-    pub fn result_line(&self, line: &str) -> Result<(), ReaderGone> {
+    pub fn result_line(&self, line: &str) -> Result<(), Unwritten> {
         if self.json { Ok(()) } else { self.result(line) }
     }
 
-    fn result(&self, line: &str) -> Result<(), ReaderGone> {
+    fn result(&self, line: &str) -> Result<(), Unwritten> {
         let mut written = Ok(());
         self.above(|| written = print_result(line));
         written
@@ -331,8 +348,26 @@ fn print_error(line: &[u8]) {
 ///
 /// # Errors
 /// If nobody reads it or it cannot be written.
-pub fn print_result(line: &str) -> Result<(), ReaderGone> {
+pub fn print_result(line: &str) -> Result<(), Unwritten> {
+    write_result(format!("{line}\n").as_bytes())
+}
+
+/// Writes a text of the program's own to standard output; a reader that goes away early has seen what it wanted.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_text(text: &[u8]) -> Result<(), Unwritten> {
+    match write_result(text) {
+        Err(Unwritten::ReaderGone) => Ok(()),
+        written => written,
+    }
+}
+
+/// Writes to standard output at once.
+///
+/// # Errors
+/// If nobody reads it or it cannot be written.
+pub fn write_result(bytes: &[u8]) -> Result<(), Unwritten> {
     let mut out = std::io::stdout().lock();
-    let written = out.write_all(format!("{line}\n").as_bytes()).and_then(|()| out.flush());
-    written.map_err(|_| ReaderGone)
+    Ok(out.write_all(bytes).and_then(|()| out.flush())?)
 }

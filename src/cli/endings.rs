@@ -6,17 +6,17 @@ use super::error::Problem;
 use super::json::Totals;
 use super::size_time::{elapsed, size};
 use super::text::{clip, command_line, count, escape, fit, width};
-use crate::engine::{Failure, FailureKind, Progress};
+use crate::engine::{Failure, FailureKind};
 
 /// `NAME, 4.5 GiB in 3m12s, 24.1 MiB/s`, or that it was there already.
-pub fn complete_text(name: &str, progress: &Progress, since: Option<Instant>) -> String {
-    let (name, swarm) = (escape(name), &progress.swarm);
+pub fn complete_text(name: &str, wanted: u64, downloaded: u64, since: Option<Instant>) -> String {
+    let name = escape(name);
     let took = since.map(|since| since.elapsed()).unwrap_or_default();
-    match swarm.downloaded {
-        0 => format!("{name}, {}, all there", size(swarm.wanted_bytes)),
+    match downloaded {
+        0 => format!("{name}, {}, all there", size(wanted)),
         bytes => {
             let rate = (bytes as f64 / took.as_secs_f64().max(0.001)) as u64;
-            format!("{name}, {} in {}, {}/s", size(swarm.wanted_bytes), elapsed(took), size(rate))
+            format!("{name}, {} in {}, {}/s", size(wanted), elapsed(took), size(rate))
         }
     }
 }
@@ -111,6 +111,10 @@ pub fn problem(failure: &Failure) -> Problem {
         FailureKind::Stalled => ("again", "try again later; what came is kept"),
         _ => return problem,
     };
+    // Another folder makes no room for what a pipe leads to.
+    if failure.kind == FailureKind::NoSpace && failure.message.contains("standard output") {
+        return problem;
+    }
     let (word, hint) = advice;
     if failure.message.contains(word) { problem } else { problem.hint(hint) }
 }

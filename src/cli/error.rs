@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use super::display::ReaderGone;
+use super::display::Unwritten;
 use super::exit::Exit;
+use super::text::without_numbers;
 
 /// An error that ends a command or an item.
 #[derive(Debug)]
@@ -19,7 +20,8 @@ pub struct Problem {
 
 impl Problem {
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Problem { exit, message: message.into(), hint: None, cause: None }
+        let message = without_numbers(&message.into()).into_owned();
+        Problem { exit, message, hint: None, cause: None }
     }
 
     /// With what to try.
@@ -52,10 +54,15 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Ends a command that has nobody to write for; not printed.
-impl From<ReaderGone> for Problem {
-    fn from(gone: ReaderGone) -> Problem {
-        Problem::new(gone.into(), "nobody reads standard output")
+/// Ends a command that has nobody to write for (that is not printed) or no room to write in.
+impl From<Unwritten> for Problem {
+    fn from(unwritten: Unwritten) -> Problem {
+        let message = match unwritten {
+            Unwritten::ReaderGone => "nobody reads standard output",
+            Unwritten::NoSpace => "cannot write to standard output: no space left on the disk",
+            Unwritten::Failed => "cannot write to standard output",
+        };
+        Problem::new(unwritten.into(), message)
     }
 }
 

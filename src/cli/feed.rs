@@ -77,11 +77,20 @@ impl Feed {
 
     fn take(&mut self, line: &[u8]) -> Result<Option<Entry>, Problem> {
         let wrong = |line: usize, why: &str| Problem::new(Exit::Usage, format!("standard input, line {line}: {why}"));
+        let has_source = self.reader.is_open();
+        let of_its_source = |problem: Problem| match has_source {
+            true => problem.hint("the source above it is left out"),
+            false => problem,
+        };
         match std::str::from_utf8(line) {
             Ok(text) if line.len() <= LONGEST_LINE => {
-                self.reader.line(text.trim_end_matches(['\n', '\r'])).map_err(|(line, why)| wrong(line, why))
+                let read = self.reader.line(text.trim_end_matches(['\n', '\r']));
+                read.map_err(|(line, why)| of_its_source(wrong(line, why)))
             }
-            _ => Err(wrong(self.reader.skip(), "it is no source: not UTF-8, or far too long")),
+            _ => {
+                let line = self.reader.skip(line.starts_with(b" ") || line.starts_with(b"\t"));
+                Err(wrong(line, "it is no source: not UTF-8, or far too long"))
+            }
         }
     }
 }
@@ -135,10 +144,14 @@ mod tests {
         while let Some(next) = feed.next().await {
             seen.push(next.map_or_else(|problem| format!("! {problem}"), |entry| entry.source));
         }
-        assert_eq!(seen.len(), 5, "{seen:?}");
+        assert_eq!(seen.len(), 4, "{seen:?}");
         assert!(seen[0].starts_with("! standard input, line 6: it is no source"), "{seen:?}");
         assert_eq!(seen[1], "b");
-        assert!(seen[2].starts_with("! standard input, line 8: an indented line is KEY=VALUE"), "{seen:?}");
-        assert_eq!(seen[3..], ["c", "d"]);
+        assert!(
+            seen[2].starts_with("! standard input, line 8: an indented line is KEY=VALUE; the source above"),
+            "{seen:?}"
+        );
+        // Without its options a source is something else.
+        assert_eq!(seen[3..], ["d"]);
     }
 }

@@ -27,7 +27,7 @@ pub fn run(args: &GetArgs, item_args: &ItemArgs, typed: &ArgMatches, line: Vec<S
     let started = Instant::now();
     let mut display = Display::new(&args.output);
     let finished = settings::start_logging(&args.output, &display)
-        .and_then(|()| check_flags(args))
+        .and_then(|()| check_flags(args, &line))
         .and_then(|()| if passing::asked(args) { passing::check(args, typed) } else { Ok(()) })
         .and_then(|()| work(args, item_args, line, &mut display, started));
     display.clear();
@@ -95,7 +95,7 @@ fn reads_standard_input(args: &GetArgs) -> bool {
 }
 
 /// What is wrong with the flags whatever the sources are.
-fn check_flags(args: &GetArgs) -> Result<(), Problem> {
+fn check_flags(args: &GetArgs, line: &[String]) -> Result<(), Problem> {
     let usage = |message: &str| Err(Problem::new(Exit::Usage, message));
     let in_file = args.batch.input_file.as_deref() == Some(Path::new("-"));
     let standard_input = args.sources.iter().filter(|source| *source == "-").count() + usize::from(in_file);
@@ -104,6 +104,12 @@ fn check_flags(args: &GetArgs) -> Result<(), Problem> {
         _ if standard_input > 1 => return usage("standard input (-) can be read once; name it once"),
         Some(_) if many => return usage("-o names one download, but there are several sources"),
         _ => {}
+    }
+    if [&args.batch.archive, &args.batch.save_session].into_iter().flatten().any(|path| path.as_os_str() == "-") {
+        return usage("--archive and --save-session name files; - is none");
+    }
+    if let Some(problem) = args.sources.iter().find_map(|typed| source::meant_as_command(typed, line)) {
+        return Err(problem);
     }
     check_item(args)?;
     Selection::parse(&args.choice.select, &args.choice.exclude)

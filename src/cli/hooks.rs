@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::args::HookArgs;
-use super::text::{clip, escape};
+use super::text::{clip, escape, without_numbers};
 
 /// A command as words; at least one.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -136,7 +136,10 @@ async fn run(words: &Words, told: &Told, say: &mpsc::UnboundedSender<String>) ->
     let mut command = Command::new(&words.0[0]);
     command.args(&words.0[1..]).envs(variables(told, &list)).kill_on_drop(false);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| format!("cannot be run: {error}"))?;
+    let mut child = command.spawn().map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => "cannot be run: there is no such program".to_owned(),
+        _ => without_numbers(&format!("cannot be run: {error}")).into_owned(),
+    })?;
     let name = escape(&words.0[0]).into_owned();
     let (out, err) = (child.stdout.take(), child.stderr.take());
     let (_, _, ended) = tokio::join!(pass_on(&name, out, say), pass_on(&name, err, say), child.wait());
@@ -222,7 +225,7 @@ mod tests {
         let mut hooks = Hooks { metadata: Some("/no/such/program x".parse().unwrap()), ..Hooks::default() };
         hooks.fire(Occasion::Metadata, Told::default);
         let line = hooks.next().await.unwrap();
-        assert!(line.starts_with("hook /no/such/program: cannot be run"), "{line}");
+        assert_eq!(line, "hook /no/such/program: cannot be run: there is no such program");
         assert_eq!(hooks.next().await, None);
     }
 }

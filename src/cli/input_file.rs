@@ -76,6 +76,8 @@ pub struct Reader {
     line: usize,
     /// The source whose options may still come.
     open: Option<Entry>,
+    /// Something was wrong: indented lines up to the next source belong to nobody.
+    spoilt: bool,
 }
 
 impl Reader {
@@ -93,19 +95,31 @@ impl Reader {
             return Ok(None);
         }
         if !content.starts_with([' ', '\t']) {
+            self.spoilt = false;
             return Ok(self.open.replace(Entry { source: trimmed.to_owned(), options: Vec::new(), line }));
         }
+        if self.spoilt {
+            return Ok(None);
+        }
         let entry = self.open.as_mut().ok_or((line, "an indented line, but no source before it"))?;
-        let (key, value) = trimmed.split_once('=').ok_or((line, "an indented line is KEY=VALUE"))?;
+        let Some((key, value)) = trimmed.split_once('=') else {
+            // Without all its options it would be something else than was wanted.
+            (self.open, self.spoilt) = (None, true);
+            return Err((line, "an indented line is KEY=VALUE"));
+        };
         let key = key.trim();
         let key = ALIASES.iter().find(|(alias, _)| *alias == key).map_or(key, |(_, name)| name);
         entry.options.push((key.to_owned(), value.trim().to_owned()));
         Ok(None)
     }
 
-    /// Passes over a line; its number.
-    pub fn skip(&mut self) -> usize {
+    /// Passes over a line that can't be read, with the source that it belongs to; its number.
+    pub fn skip(&mut self, indented: bool) -> usize {
         self.line += 1;
+        self.spoilt = true;
+        if indented {
+            self.open = None;
+        }
         self.line
     }
 
@@ -163,6 +177,22 @@ mod tests {
         assert_eq!(parse("  dir=x\na"), Err((1, "an indented line, but no source before it")));
         assert_eq!(parse("a\n  what"), Err((2, "an indented line is KEY=VALUE")));
         assert_eq!(parse("\u{feff}a\r\n  dir=b\r\n").unwrap()[0].options, [("dir".to_owned(), "b".to_owned())]);
+    }
+
+    #[test]
+    fn what_is_wrong_takes_its_own_source_away_and_no_other() {
+        let mut reader = Reader::default();
+        let mut seen = Vec::new();
+        for line in ["a", "  select", "  dir=x", "b", "  dir=y", "?", "  dir=z", "c", "  ?", "d"] {
+            match line.trim_start() {
+                "?" => {
+                    reader.skip(line.starts_with(' '));
+                }
+                _ => seen.extend(reader.line(line).ok().flatten()),
+            }
+        }
+        seen.extend(reader.end());
+        assert_eq!(to_text(&seen), "b\n  dir=y\nd\n");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::args::GetArgs;
 use super::error::Problem;
 use super::exit::Exit;
 use super::input_file::KEYS;
+use super::usage::in_words;
 
 /// The command line of `get` as the items of its input file see it.
 #[derive(Clone, Debug)]
@@ -55,7 +56,7 @@ impl ItemArgs {
         let mut values: BTreeMap<String, Vec<OsString>> = BTreeMap::new();
         for (key, value) in options {
             let arg = self.command.get_arguments().find(|arg| arg.get_long() == Some(key.as_str()));
-            let Some(arg) = arg.filter(|_| KEYS.contains(&key.as_str())) else { return Err(unknown(key)) };
+            let Some(arg) = arg.filter(|_| KEYS.contains(&key.as_str())) else { return Err(self.unknown(key)) };
             check(arg, value).map_err(|why| Problem::new(Exit::Usage, format!("{key}={value}: {why}")))?;
             let list = values.entry(key.clone()).or_default();
             if !matches!(arg.get_action(), ArgAction::Append) {
@@ -69,13 +70,15 @@ impl ItemArgs {
         let read = command.try_get_matches_from(["-"]).and_then(|matches| GetArgs::from_arg_matches(&matches));
         read.map_err(|error| Problem::new(Exit::Usage, first_line(&error)))
     }
-}
 
-fn unknown(key: &str) -> Problem {
-    let problem = Problem::new(Exit::Usage, format!("{key} is not a flag that an item can have"));
-    match nearest(key, KEYS.iter().copied()) {
-        Some(name) => problem.hint(format!("did you mean {name}?")),
-        None => problem,
+    fn unknown(&self, key: &str) -> Problem {
+        let problem = Problem::new(Exit::Usage, format!("{key} is not a flag that an item can have"));
+        let of_the_run = self.command.get_arguments().any(|arg| arg.get_long() == Some(key));
+        match nearest(key, KEYS.iter().copied()) {
+            _ if of_the_run => problem.hint(format!("--{key} on the command line holds for all")),
+            Some(name) => problem.hint(format!("did you mean {name}?")),
+            None => problem,
+        }
     }
 }
 
@@ -98,7 +101,8 @@ pub fn check(arg: &Arg, value: &str) -> Result<(), String> {
     read.map(drop).map_err(|error| {
         let line = first_line(&error);
         // "invalid value 'x' for '--value <value>': the reason"
-        line.split_once("': ").map_or_else(|| plain(&error, value), |(_, reason)| reason.to_owned())
+        let own = |(_, reason): (&str, &str)| in_words(reason, value).unwrap_or_else(|| reason.to_owned());
+        line.split_once("': ").map_or_else(|| plain(&error, value), own)
     })
 }
 
@@ -141,6 +145,20 @@ mod tests {
 
     fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
         pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn what_an_item_can_not_have_says_what_to_do() {
+        let said = |key: &str, value: &str| {
+            let line = [(key.to_owned(), value.to_owned())];
+            item_args(&[]).with(&line).map(drop).unwrap_err().to_string()
+        };
+        assert_eq!(
+            said("limit-down", "1M"),
+            "limit-down is not a flag that an item can have; --limit-down on the command line holds for all"
+        );
+        assert_eq!(said("overwrite", "maybe"), "overwrite=maybe: \"maybe\" is neither yes nor no");
+        assert!(said("dri", "x").ends_with("did you mean dir?"));
     }
 
     #[test]

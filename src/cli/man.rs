@@ -7,6 +7,7 @@ use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;
 
 use super::args::{Cli, examples};
+use super::display::{Unwritten, write_text};
 use super::{exit, pager};
 
 /// The page of a command, or of the program itself.
@@ -19,7 +20,10 @@ pub fn page_of(command: Option<&str>) -> Vec<u8> {
 }
 
 /// Writes a page to standard output; on a terminal the system's `man` shows it, where there is one that reads it.
-pub fn show(page: &[u8]) {
+///
+/// # Errors
+/// If standard output can't be written.
+pub fn show(page: &[u8]) -> Result<(), Unwritten> {
     if cfg!(target_os = "linux")
         && io::stdout().is_terminal()
         && let Some(input) = pager::input(page)
@@ -28,8 +32,7 @@ pub fn show(page: &[u8]) {
         man.args(["-l", "-"]).stdin(input);
         pager::replace(man);
     }
-    // A reader that goes away early has seen what it wanted.
-    let _ = io::stdout().write_all(page);
+    write_text(page)
 }
 
 /// (file name, contents) of every page.
@@ -68,13 +71,17 @@ fn page(command: &Command, out: &mut dyn Write) -> io::Result<()> {
     let root = command.has_subcommands();
     // The examples have a section of their own here.
     let man = Man::new(command.clone().after_help(""))
+        .date(DATE)
         .manual("User Commands")
         .source(concat!("rtorrent-cli ", env!("CARGO_PKG_VERSION")));
     man.render_title(out)?;
     man.render_name_section(out)?;
-    man.render_synopsis_section(out)?;
+    section(out, "SYNOPSIS")?;
+    let usage = command.clone().render_usage().to_string();
+    writeln!(out, "{}", escaped(usage.trim_start_matches("Usage: ")))?;
     man.render_description_section(out)?;
     if root {
+        writeln!(out, ".PP")?;
         paragraphs(out, DEFAULT_COMMAND)?;
         man.render_subcommands_section(out)?;
     } else {
@@ -109,6 +116,9 @@ fn page(command: &Command, out: &mut dyn Write) -> io::Result<()> {
     section(out, "SEE ALSO")?;
     writeln!(out, "{}", see_also(command))
 }
+
+/// Of the last change of what the pages say.
+const DATE: &str = "2026-11-23";
 
 const DEFAULT_COMMAND: &[&str] = &[
     "rtorrent-cli SRC... alone means get. SRC is a magnet link, a .torrent file, an http or https URL of one, - for one \
@@ -152,9 +162,9 @@ const INPUT_FILE: &[&str] = &[
     "A file for --input-file has one source a line. Blank lines and lines that begin with # are nothing. An indented line \
      KEY=VALUE sets a flag of the source above it, before the command line's: dir, output, select, exclude, check, \
      overwrite, no-part, allocate, no-space-check, sequential, first-last, seed-ratio, seed-time, no-upload, \
-     metadata-timeout, stall-timeout, tracker, no-trackers, peer. aria2's out, select-file, bt-tracker, allow-overwrite, \
-     file-allocation and bt-stop-timeout mean the same things. What comes over standard input (-i -) is read while the \
-     run is under way: an item begins when the next source or the end comes, or nothing more for a moment.",
+     metadata-timeout, stall-timeout, tracker, no-trackers, peer, web-seed, header. aria2's out, select-file, \
+     bt-tracker, allow-overwrite, file-allocation and bt-stop-timeout mean the same things. What comes over standard \
+     input (-i -) is read while the run is under way: an item begins when the next source or the end comes, or nothing more for a moment.",
     "--save-session writes such a file.",
 ];
 
@@ -170,7 +180,8 @@ const HOOKS: &[&str] = &[
 const CONFIGURATION: &[&str] = &[
     "The configuration file is TOML. Keys are named like the long flags, every one that has an environment variable; a \
      table [profile.NAME] holds what --profile NAME sets before them. A flag on the command line goes before its \
-     environment variable, that before the profile, that before the file. Unknown keys are errors. config show lists \
+     environment variable (one that is empty is none), that before the profile, that before the file. What the file \
+     turns on is off for a run with RTORRENT_CLI_FLAG=no. Unknown keys are errors. config show lists \
      every value with its origin, config path names the file; --config none reads none.",
 ];
 
@@ -255,7 +266,8 @@ fn section(out: &mut dyn Write, name: &str) -> io::Result<()> {
 }
 
 fn paragraphs(out: &mut dyn Write, paragraphs: &[&str]) -> io::Result<()> {
-    paragraphs.iter().try_for_each(|paragraph| writeln!(out, ".PP\n{}", escaped(paragraph)))
+    let texts: Vec<String> = paragraphs.iter().map(|paragraph| escaped(paragraph)).collect();
+    writeln!(out, "{}", texts.join("\n.PP\n"))
 }
 
 /// Lines as they stand, without the heading that `--help` gives them.
@@ -271,4 +283,16 @@ fn verbatim(out: &mut dyn Write, text: &str) -> io::Result<()> {
 fn escaped(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-");
     if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_of_an_input_file_is_named() {
+        for key in super::super::input_file::KEYS {
+            assert!(INPUT_FILE[0].split([' ', ',', '.']).any(|word| word == *key), "{key}");
+        }
+    }
 }

@@ -52,7 +52,7 @@ mod verify;
 mod watched;
 mod why;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -61,6 +61,7 @@ use clap::error::ErrorKind;
 
 use args::{Cli, Command, ConfigAction};
 use config::{Config, Where};
+use display::Unwritten;
 use error::Problem;
 use exit::Exit;
 use item_args::ItemArgs;
@@ -105,7 +106,8 @@ pub fn execute(arguments: Vec<OsString>) -> u8 {
 /// The definition of the command line with the configuration's values as defaults, where the command is one that has
 /// any.
 fn configured(place: &Where, arguments: &[OsString]) -> Result<clap::Command, Problem> {
-    let command = args::command();
+    let empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    let command = args::without_empty_variables(args::command(), empty);
     let name = arguments.get(1).and_then(|name| name.to_str()).unwrap_or_default();
     let asks = arguments.iter().any(|argument| argument == "-h" || argument == "--help");
     match name {
@@ -119,18 +121,25 @@ fn configured(place: &Where, arguments: &[OsString]) -> Result<clap::Command, Pr
 /// Help and version go to standard output and are no error.
 fn usage(error: &clap::Error, arguments: &[OsString]) -> Exit {
     match help::asked(arguments).filter(|_| error.kind() == ErrorKind::DisplayHelp) {
-        Some(text) => pager::show(&text),
-        // Version, and what there is to say to a line without any word.
-        None if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+        Some(text) => shown(pager::show(&text)),
+        // Version, and short help that was asked for.
+        None if !error.use_stderr() => shown(display::write_text(error.render().to_string().as_bytes())),
+        // What there is to say to a line without any word.
+        None if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             let _ = error.print();
+            Exit::Usage
         }
         None => {
             let command = arguments.get(1).and_then(|word| word.to_str()).filter(|word| args::is_command(word));
             let variable = |name: &str| std::env::var(name).ok();
-            return told_early(&usage::problem(error, command, arguments, variable), arguments);
+            told_early(&usage::problem(error, command, arguments, variable), arguments)
         }
     }
-    if error.use_stderr() { Exit::Usage } else { Exit::Success }
+}
+
+/// The end of a command whose text went to standard output.
+fn shown(written: Result<(), Unwritten>) -> Exit {
+    written.map_or_else(|unwritten| told(&unwritten.into()), |()| Exit::Success)
 }
 
 fn run(command: Command, place: &Where, line: Vec<String>) -> Exit {
@@ -150,10 +159,7 @@ fn run(command: Command, place: &Where, line: Vec<String>) -> Exit {
             ConfigAction::Show(args) => config::show(place, &args),
         }),
         Command::Schema => said(schema::show()),
-        Command::Completions(args) => {
-            completions::write(args.shell, &mut std::io::stdout());
-            Exit::Success
-        }
+        Command::Completions(args) => shown(display::write_text(&completions::script(args.shell))),
         Command::Man(args) => man(args.what.as_deref()),
     }
 }
@@ -169,8 +175,7 @@ fn man(what: Option<&std::path::Path>) -> Exit {
             };
         }
     };
-    man::show(&page);
-    Exit::Success
+    shown(man::show(&page))
 }
 
 /// `help` was asked about a command that there is not.

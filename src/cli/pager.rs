@@ -7,6 +7,8 @@ use std::fs::File;
 use std::io::{Seek as _, Write as _};
 use std::process::Command;
 
+use super::display::{Unwritten, write_text};
+
 /// What of the surroundings decides.
 struct Surroundings {
     /// (rows, columns) of a terminal that can be moved about in.
@@ -16,12 +18,14 @@ struct Surroundings {
 }
 
 /// Shows `text` on standard output. Where a pager takes it, this process becomes the pager and nothing comes back.
-pub fn show(text: &str) {
+///
+/// # Errors
+/// If standard output can't be written.
+pub fn show(text: &str) -> Result<(), Unwritten> {
     if let Some(words) = Surroundings::now().pager(text) {
         become_pager(&words, text);
     }
-    // A reader that goes away early has seen what it wanted.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    write_text(text.as_bytes())
 }
 
 /// The terminal on standard output, if it can be moved about in: (rows, columns).

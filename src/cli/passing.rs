@@ -4,6 +4,8 @@
 //! where they were typed. What a configuration says of other downloads does no harm. What an earlier download left in the
 //! folder is read instead of fetched.
 
+use std::io::IsTerminal as _;
+
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 
@@ -42,6 +44,11 @@ pub fn asked(args: &GetArgs) -> bool {
 pub fn check(args: &GetArgs, typed: &ArgMatches) -> Result<(), Problem> {
     if args.output.json {
         return Err(usage("-o - and --json both want standard output; leave one of them out"));
+    }
+    if std::io::stdout().is_terminal() {
+        return Err(
+            usage("-o -: a terminal may take harm from a file's bytes").hint("lead them into a file or a program")
+        );
     }
     let is_typed = |id: &str| typed.value_source(id) == Some(ValueSource::CommandLine);
     match SENSELESS.iter().find(|(id, _, _)| is_typed(id)) {

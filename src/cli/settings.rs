@@ -1,12 +1,13 @@
 //! From arguments to what the engine is started with.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::args::{Allocation, Check, EncryptionChoice, NetworkArgs, OutputArgs, PathArgs, StateArgs, TransportChoice};
 use super::display::{Display, TOLD};
 use super::error::{Problem, file_problem};
 use super::exit::Exit;
+use super::text::without_numbers;
 use crate::base::blocklist::{Blocklist, Reader};
 use crate::engine::{Allocate, CheckMode, Encryption, EngineSettings, Transport};
 use crate::io::blocklist_file::read_list;
@@ -24,7 +25,7 @@ pub fn engine(network: &NetworkArgs, state: &StateArgs, display: &Display) -> Re
         port: network.port.clone(),
         max_peers: network.max_peers,
         memory: network.memory,
-        state_dir: state_dir(state.state_dir.as_deref()),
+        state_dir: usable_state_dir(state.state_dir.as_deref(), display),
         dht: !network.no_dht,
         port_map: network.port_map,
         dht_bootstrap: network.dht_bootstrap.clone(),
@@ -98,6 +99,40 @@ pub fn state_dir(named: Option<&std::path::Path>) -> Option<PathBuf> {
             let folders = directories::ProjectDirs::from("", "", "rtorrent-cli")?;
             Some(folders.state_dir().unwrap_or_else(|| folders.data_local_dir()).to_owned())
         }
+    }
+}
+
+/// [`state_dir`], or none, with a word to the user, where it is the platform's and can't be written: a service may have no
+/// home, and wants its file all the same. What was named is taken at its word.
+fn usable_state_dir(named: Option<&Path>, display: &Display) -> Option<PathBuf> {
+    let folder = state_dir(named)?;
+    match if named.is_some() { Ok(()) } else { writable(&folder) } {
+        Ok(()) => Some(folder),
+        Err(error) => {
+            let why = without_numbers(&error.to_string()).into_owned();
+            display.warning(&format!(
+                "{}: {why}: nothing is kept for a later run; --state-dir names another folder",
+                folder.display()
+            ));
+            None
+        }
+    }
+}
+
+/// Whether files can be made in `folder`, or in the nearest one above it that there is.
+fn writable(folder: &Path) -> std::io::Result<()> {
+    let Some(there) = folder.ancestors().find(|above| above.exists()) else { return Ok(()) };
+    if !there.is_dir() {
+        return Err(std::io::ErrorKind::NotADirectory.into());
+    }
+    #[cfg(unix)]
+    {
+        use rustix::fs::Access;
+        Ok(rustix::fs::access(there, Access::WRITE_OK | Access::EXEC_OK)?)
+    }
+    #[cfg(not(unix))]
+    {
+        std::fs::metadata(there).map(drop)
     }
 }
 

@@ -99,13 +99,23 @@ pub fn size_of(done: u64, total: u64) -> String {
     }
 }
 
+/// `0.1/4.5 GiB`: both in the unit of the whole, for a column of a fixed width.
+pub fn size_within(done: u64, total: u64) -> String {
+    let (total_number, unit) = scaled(total);
+    let Some(at) = UNITS.iter().position(|name| *name == unit) else { return format!("{done}/{total_number} B") };
+    let done = done as f64 / 1024f64.powi(at as i32 + 1);
+    let done = if done < 99.95 { format!("{done:.1}") } else { format!("{done:.0}") };
+    format!("{done}/{total_number} {unit}iB")
+}
+
+const UNITS: [&str; 6] = ["K", "M", "G", "T", "P", "E"];
+
 fn scaled(bytes: u64) -> (String, &'static str) {
     if bytes < 1000 {
         return (bytes.to_string(), "");
     }
     let mut value = bytes as f64 / 1024.0;
     let mut unit = 0;
-    const UNITS: [&str; 6] = ["K", "M", "G", "T", "P", "E"];
     while value >= 999.5 && unit + 1 < UNITS.len() {
         value /= 1024.0;
         unit += 1;
@@ -200,6 +210,15 @@ mod tests {
         assert_eq!(size_of(1 << 30, 4_831_838_208), "1.0/4.5 GiB");
         assert_eq!(size_of(1 << 20, 1 << 30), "1.0 MiB/1.0 GiB");
         assert_eq!(short_size(12_900_000), "12.3M");
+        assert_eq!(size_within(1 << 15, 3_000_000), "0.0/2.9 MiB");
+        assert_eq!(size_within(99 << 30, 4 << 40), "0.1/4.0 TiB");
+        assert_eq!((size_within(0, 10), size_within(999, 999)), ("0/10 B".to_owned(), "999/999 B".to_owned()));
+        assert_eq!(size_within(u64::MAX, u64::MAX), "16.0/16.0 EiB");
+        for total in (0..64).map(|bits| u64::MAX >> bits) {
+            for done in [0, total / 1000, total / 2, total] {
+                assert!(size_within(done, total).len() <= 13, "{}", size_within(done, total));
+            }
+        }
     }
 
     #[test]

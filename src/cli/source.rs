@@ -37,6 +37,8 @@ impl Given {
         let Some(text) = source.to_str() else {
             return read_file(Path::new(source), &source.to_string_lossy());
         };
+        // What was copied from a page has blanks round it.
+        let text = if Path::new(text).exists() { text } else { text.trim() };
         let scheme = text.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
         match scheme.as_deref() {
             _ if text == "-" => read_standard_input(),
@@ -138,6 +140,15 @@ pub fn cut_by_the_shell(source: &OsStr) -> Option<&'static str> {
     let text = source.to_str()?;
     let lonely = text.get(..7)?.eq_ignore_ascii_case("magnet:") && !text.contains('&');
     lonely.then_some("the magnet link names no trackers; if it was longer, put it in quotes: the shell ends it at an &")
+}
+
+/// What is wrong with a source that is none but a command, at the wrong place or mistyped as the first word of `line`:
+/// the sources beside it are not to be downloaded for that.
+pub fn meant_as_command(typed: &OsStr, line: &[String]) -> Option<Problem> {
+    let text = typed.to_str().filter(|text| !Path::new(text).exists())?;
+    let first = line.get(1).is_some_and(|word| word == text);
+    let meant = is_command(text) || (first && nearest_command(text).is_some());
+    meant.then(|| Problem { exit: Exit::Usage, ..not_found(text) })
 }
 
 /// A source in a message: escaped, not longer than a line, and without what may tell who asks.
@@ -313,6 +324,28 @@ mod tests {
         ] {
             assert!(not_found(word).to_string().contains(hint), "{word}: {}", not_found(word));
         }
+    }
+
+    #[test]
+    fn a_command_among_the_sources_downloads_nothing() {
+        let exit = |line: &[&str], typed: &str| {
+            let line: Vec<String> = line.iter().map(|word| (*word).to_owned()).collect();
+            meant_as_command(OsStr::new(typed), &line).map(|problem| problem.exit)
+        };
+        assert_eq!(exit(&["r", "verfy", "a.torrent"], "verfy"), Some(Exit::Usage));
+        assert_eq!(exit(&["r", "--no-dht", "verify", "a.torrent"], "verify"), Some(Exit::Usage));
+        // A file, or a word that was said to be a source.
+        assert_eq!(exit(&["r", "src"], "src"), None);
+        assert_eq!(exit(&["r", "get", "verfy"], "verfy"), None);
+        assert_eq!(exit(&["r", "a.torrent"], "a.torrent"), None);
+    }
+
+    #[test]
+    fn blanks_round_what_was_copied_do_no_harm() {
+        for source in [format!(" {HASH}\n"), format!("\tmagnet:?xt=urn:btih:{HASH} ")] {
+            assert!(matches!(Given::read(OsStr::new(&source)), Ok(Given::Magnet(_))), "{source:?}");
+        }
+        assert_eq!(exit(" "), Exit::NotFound);
     }
 
     #[test]

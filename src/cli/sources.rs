@@ -143,7 +143,7 @@ fn of_text(
     match &given {
         Ok(Given::Torrent(metainfo, _)) if typed == "-" => entry.source = Magnet::of(metainfo).to_string(),
         Ok(Given::Magnet(magnet)) if typed == "-" => entry.source = magnet.to_string(),
-        Ok(Given::Torrent(..)) | Err(_) if Path::new(typed).exists() => {
+        Ok(Given::Torrent(..)) | Err(_) if typed != "-" && Path::new(typed).exists() => {
             entry.source = absolute(Path::new(typed)).to_string_lossy().into_owned();
         }
         _ => {}

@@ -33,6 +33,28 @@ fn is_unprintable(c: char) -> bool {
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
+/// An error of the system without its number, which says no more than its words, and without the name of the temporary
+/// file that it may name in the end.
+pub fn without_numbers(text: &str) -> Cow<'_, str> {
+    const MARK: &str = " (os error ";
+    let mut rest = text.split_once(" at path \"").map_or(text, |(start, _)| start);
+    if !rest.contains(MARK) {
+        return Cow::Borrowed(rest);
+    }
+    let mut out = String::with_capacity(rest.len());
+    while let Some((start, tail)) = rest.split_once(MARK) {
+        out.push_str(start);
+        match tail.split_once(')') {
+            Some((number, behind)) if number.bytes().all(|byte| byte.is_ascii_digit()) => rest = behind,
+            _ => {
+                out.push_str(MARK);
+                rest = tail;
+            }
+        }
+    }
+    Cow::Owned(out + rest)
+}
+
 /// How many columns `text` takes; it has no escape sequences in it.
 pub fn width(text: &str) -> usize {
     text.width()
@@ -111,6 +133,16 @@ mod tests {
         assert_eq!(escape("exe.\u{202e}gpj"), "exe.\\u{202e}gpj");
         assert_eq!(escape("\u{9b}31m"), "\\u{9b}31m");
         assert!(matches!(escape("naïve 映画 שלום"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn the_number_of_an_error_is_left_out_and_its_words_stay() {
+        let plain = |text| without_numbers(text).into_owned();
+        assert_eq!(plain("can't lock /a: Permission denied (os error 13)"), "can't lock /a: Permission denied");
+        assert_eq!(plain("a: b (os error 1); c (os error 2)."), "a: b; c.");
+        assert_eq!(plain("a: full (os error 28) at path \"/t/.resume-x\""), "a: full");
+        assert_eq!(plain("a (os error x)"), "a (os error x)");
+        assert!(matches!(without_numbers("plain"), Cow::Borrowed(_)));
     }
 
     #[test]

@@ -66,6 +66,10 @@ pub fn problem(
                 others => usage(format!("{flag} and {others} exclude each other")),
             }
         }
+        (ErrorKind::InvalidSubcommand, _) => {
+            let word = one(error, ContextKind::InvalidSubcommand).unwrap_or_default();
+            usage(format!("there is no command {word:?}")).hint(all)
+        }
         (ErrorKind::MissingRequiredArgument, _) => {
             let missing = many(error, ContextKind::InvalidArg);
             match (command, missing.first()) {
@@ -99,7 +103,7 @@ fn many(error: &clap::Error, kind: ContextKind) -> Vec<String> {
 }
 
 /// What is said of numbers and of yes and no, which is not ours, as ours is.
-fn in_words(why: &str, value: &str) -> Option<String> {
+pub fn in_words(why: &str, value: &str) -> Option<String> {
     match why {
         "invalid digit found in string" => return Some(format!("{value:?} is not a number")),
         "value was not a boolean" => return Some(format!("{value:?} is neither yes nor no")),
@@ -187,6 +191,8 @@ mod tests {
             (&["seed"], "<TORRENT> is missing; `rtorrent-cli seed --help` shows all flags"),
             (&["ls", "foo"], "foo is one word too many; `rtorrent-cli ls --help` shows all flags"),
             (&["get", "a", "--jobs", "x"], "--jobs: \"x\" is not a number"),
+            (&["get", "a", "--seed-ratio", "-1"], "--seed-ratio: \"-1\""),
+            (&["config", "foo"], "there is no command \"foo\"; `rtorrent-cli config --help`"),
             (&["get", "a", "--port-map=maybe"], "--port-map: \"maybe\" is neither yes nor no"),
             (&["completions", "csh"], "<SHELL>: \"csh\" is none of bash, zsh, fish, powershell, elvish, nushell"),
         ] {

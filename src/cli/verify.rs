@@ -89,6 +89,7 @@ struct Findings {
     /// Pieces that no one can check since they reach into files that were not selected and are not here.
     unknown: Bitfield,
     missing: Vec<usize>,
+    /// What can't be read, or is longer than it should be.
     unreadable: BTreeMap<usize, FileError>,
 }
 
@@ -108,7 +109,13 @@ impl Findings {
                 (false, false) => unknown.set(piece),
             };
         }
-        let Checked { verified, unreadable } = check_and_show(files, info, &checkable, display);
+        let Checked { verified, mut unreadable } = check_and_show(files, info, &checkable, display);
+        // Bytes behind the last piece are in none.
+        for (index, _) in info.stored_files().filter(|(index, _)| selected[*index]) {
+            if let Some(error @ FileError::Long { .. }) = files.problem(index) {
+                unreadable.entry(index).or_insert(error);
+            }
+        }
         checkable.ones().filter(|piece| !verified.get(*piece)).for_each(|piece| {
             bad.set(piece);
         });
@@ -144,7 +151,8 @@ fn report(
         if missing {
             display.result_line(&format!("missing  {name}"))?;
         } else if let Some(trouble) = trouble {
-            display.result_line(&format!("unreadable  {name}: {trouble}"))?;
+            let word = if matches!(trouble, FileError::Long { .. }) { "too long" } else { "unreadable" };
+            display.result_line(&format!("{word}  {name}: {trouble}"))?;
         } else if !bad.is_empty() {
             display.result_line(&format!("bad  {name}: {} {}", plural(bad.len(), "piece"), ranges(&bad)))?;
         }
@@ -166,12 +174,18 @@ fn report(
         let line = format!("{name}, {all}, {} in {}, {}/s", size(findings.bytes), elapsed(took), size(rate));
         display.good("good", &line);
     } else {
-        display.problem(&Problem::new(
-            exit,
-            format!("{name}: {bad} of {} are bad", count(findings.pieces.into(), "piece")),
-        ));
+        display.problem(&Problem::new(exit, format!("{name}: {}", verdict(bad, findings.pieces))));
     }
     Ok(exit)
+}
+
+/// What is wrong as a whole.
+fn verdict(bad: u32, pieces: u32) -> String {
+    match bad {
+        0 => "all pieces are good, but not all files".to_owned(),
+        1 => format!("1 of {} is bad", count(pieces.into(), "piece")),
+        _ => format!("{bad} of {} are bad", count(pieces.into(), "piece")),
+    }
 }
 
 fn plural(n: usize, word: &str) -> String {

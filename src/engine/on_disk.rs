@@ -131,10 +131,9 @@ impl TorrentTask {
     }
 
     pub(super) fn on_saved(&mut self, complaint: Option<String>) {
-        if let Some(complaint) = complaint {
+        if let Some(complaint) = self.saver.on_saved(complaint) {
             self.tell(Event::Warning(complaint));
         }
-        self.saver.on_saved();
     }
 }
 

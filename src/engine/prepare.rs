@@ -231,11 +231,14 @@ impl Preparation {
     fn lock(&self, info: &Info, paths: &[PathBuf]) -> Result<TargetLock, Failure> {
         let top = paths.first().and_then(|path| path.iter().next()).map_or(Path::new(&info.name), Path::new);
         TargetLock::acquire(self.state_dir.as_deref(), &self.item.dir, top, &info.id, info.single_file).map_err(|e| {
-            let kind = match e {
-                LockError::InUse { .. } => FailureKind::InUse,
-                LockError::Io { .. } => FailureKind::FileIo,
+            let (kind, advice) = match e {
+                LockError::InUse { .. } => (FailureKind::InUse, ""),
+                LockError::Io { .. } if self.state_dir.is_some() => {
+                    (FailureKind::FileIo, "; give another --state-dir, or none, which keeps nothing")
+                }
+                LockError::Io { .. } => (FailureKind::FileIo, ""),
             };
-            Failure { kind, message: e.to_string() }
+            Failure { kind, message: format!("{e}{advice}") }
         })
     }
 

@@ -15,11 +15,13 @@ pub(super) struct Saver {
     saved: mpsc::UnboundedSender<Option<String>>,
     waiting: Option<Box<ResumeRecord>>,
     busy: bool,
+    /// One complaint is enough.
+    complained: bool,
 }
 
 impl Saver {
     pub fn new(state_dir: Option<PathBuf>, saved: mpsc::UnboundedSender<Option<String>>) -> Saver {
-        Saver { state_dir, saved, waiting: None, busy: false }
+        Saver { state_dir, saved, waiting: None, busy: false, complained: false }
     }
 
     /// Writes `record` as soon as the write under way is over. Without a state folder nothing is kept.
@@ -30,10 +32,13 @@ impl Saver {
         }
     }
 
-    /// To be called with each end of a write.
-    pub fn on_saved(&mut self) {
+    /// To be called with each end of a write; gives back the first complaint, for the others say the same.
+    pub fn on_saved(&mut self, complaint: Option<String>) -> Option<String> {
         self.busy = false;
         self.start();
+        let first = !self.complained;
+        self.complained |= complaint.is_some();
+        complaint.filter(|_| first)
     }
 
     /// True if nothing is being written.

@@ -177,7 +177,7 @@ pub struct BatchArgs {
 #[command(next_help_heading = "Seeding")]
 pub struct SeedGoalArgs {
     /// Seed until R times the size is uploaded
-    #[arg(long, value_name = "R", value_parser = parse_ratio)]
+    #[arg(long, value_name = "R", value_parser = parse_ratio, allow_negative_numbers = true)]
     #[arg(env = "RTORRENT_CLI_SEED_RATIO", hide_env = true)]
     pub seed_ratio: Option<f64>,
     /// Seed for so long; a bare number is minutes, inf for ever

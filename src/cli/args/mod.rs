@@ -36,6 +36,7 @@ pub use stream::StreamArgs;
 #[derive(Parser, Debug)]
 #[command(name = "rtorrent-cli", version, max_term_width = 100, after_help = ROOT)]
 #[command(disable_help_subcommand = true, subcommand_required = true, arg_required_else_help = true)]
+#[command(args_override_self = true)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -143,6 +144,16 @@ pub fn with_default_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
+/// The definition without the variables that are set to nothing, which is as if they were not there.
+pub fn without_empty_variables(command: clap::Command, is_empty: impl Fn(&OsStr) -> bool) -> clap::Command {
+    command.mut_subcommands(|sub| {
+        sub.mut_args(|arg| match arg.get_env().is_some_and(&is_empty) {
+            true => arg.env(None::<&str>),
+            false => arg,
+        })
+    })
+}
+
 /// An argument in which aria2's habit of gluing connection counts to `-s` and `-x` shows.
 pub fn glued_like_aria2(arguments: &[OsString]) -> Option<&str> {
     let options = arguments.iter().skip(1).take_while(|argument| *argument != "--");
@@ -186,6 +197,22 @@ mod tests {
         assert_eq!(help(&["r", "help", "verfy"]).unwrap_err(), "verfy");
         assert_eq!(nearest_command("verfy"), Some("verify"));
         assert_eq!(nearest_command("x"), None);
+    }
+
+    #[test]
+    fn the_last_of_a_flag_counts_so_that_an_alias_can_be_corrected() {
+        let Ok(Command::Get(args)) =
+            parse(&["get", "-d", "a", "--no-dht", "-j", "2", "x", "-d", "b", "--no-dht", "-j3"])
+        else {
+            panic!("refused")
+        };
+        assert_eq!((args.target.dir.to_str(), args.batch.jobs, args.network.no_dht), (Some("b"), 3, true));
+        let Ok(Command::Get(args)) =
+            parse(&["get", "-s", "1", "-s", "2", "x", "--peer", "[::1]:1", "--peer", "[::1]:2"])
+        else {
+            panic!("refused")
+        };
+        assert_eq!((args.choice.select.len(), args.network.peers.len()), (2, 2));
     }
 
     #[test]

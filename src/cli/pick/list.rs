@@ -12,6 +12,14 @@ use crate::cli::text::escape;
 /// Lines of the list that are shown at a time.
 const PAGE: usize = 15;
 
+/// What the keys do, in a line of a terminal so wide.
+fn help(columns: u16) -> &'static str {
+    match columns {
+        0..60 => "space ticks, enter goes on",
+        _ => "type to search, space ticks, → all, ← none, enter goes on",
+    }
+}
+
 /// Lets a person pick; what is `selected` is ticked at first. Blocks until it is done.
 ///
 /// # Errors
@@ -28,12 +36,12 @@ pub fn files(info: &Info, selected: &[bool]) -> Result<Vec<bool>, Problem> {
         .unzip();
     let ticked: Vec<usize> = (0..places.len()).filter(|n| selected.get(places[*n]).copied().unwrap_or(false)).collect();
     let message = format!("{}:", escape(&info.name));
-    let page =
-        console::Term::stderr().size_checked().map_or(PAGE, |(rows, _)| usize::from(rows).saturating_sub(5).max(3));
+    let (rows, columns) = console::Term::stderr().size_checked().unwrap_or((PAGE as u16 + 5, 80));
+    let page = usize::from(rows).saturating_sub(5).max(3);
     let picked = MultiSelect::new(&message, lines)
         .with_default(&ticked)
         .with_page_size(page)
-        .with_help_message("type to search, space ticks, → all, ← none, enter goes on")
+        .with_help_message(help(columns))
         .with_formatter(&|picked| format!("{} files", picked.len()))
         .raw_prompt();
     match picked {

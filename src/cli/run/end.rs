@@ -81,9 +81,12 @@ impl Run<'_> {
     /// The exit code, the last lines, and how to go on.
     pub(super) fn conclude(self, end: End) -> Ended {
         self.display.clear();
+        if let End::Unwritten(unwritten) = end {
+            self.display.problem(&unwritten.into());
+        }
         let exits: Vec<Exit> = self.tracked.iter().filter_map(Tracked::over).collect();
         let exit = match end {
-            End::ReaderGone => Exit::ReaderGone,
+            End::Unwritten(unwritten) => unwritten.into(),
             // Who watches ends the run so.
             End::Signal(Signal::Interrupt) if self.playing.is_some() => Exit::Success,
             End::Signal(signal) if !self.tracked.iter().all(Tracked::is_success) => Exit::Signal(signal),
@@ -109,13 +112,15 @@ impl Run<'_> {
             self.display.note(&how_to_go_on(&self.options.line));
         }
         let written = self.display.json_line(&json::summary(&totals, exit));
-        if written.is_err() { Exit::ReaderGone } else { exit }
+        written.err().map_or(exit, Exit::from)
     }
 
     /// Writes what is not complete for the next run, where that is wanted.
     fn save_session(&self) -> Result<(), Exit> {
         let Some(path) = &self.options.session else { return Ok(()) };
-        let left = self.tracked.iter().filter(|job| !job.is_success()).map(|job| job.entry.clone());
+        // What came over standard input and could not be read is nothing to go on with.
+        let left = self.tracked.iter().filter(|job| !job.is_success() && job.entry.source != "-");
+        let left = left.map(|job| job.entry.clone());
         input_file::save(path, &left.collect::<Vec<_>>()).map_err(|problem| {
             self.display.problem(&problem);
             problem.exit

@@ -206,6 +206,12 @@ impl Tracked {
         self.running().is_some_and(|running| running.hold == Hold::Resolving)
     }
 
+    /// Of the files that are wanted, where they are known.
+    pub fn selected_bytes(&self) -> Option<u64> {
+        let (info, selected) = (self.info.as_ref()?, self.selected.as_ref()?);
+        Some(info.stored_files().filter(|(at, _)| selected[*at]).map(|(_, file)| file.length).sum())
+    }
+
     /// Its source says nothing of its files.
     pub fn is_link(&self) -> bool {
         self.item.as_ref().is_some_and(|item| matches!(item.source, ItemSource::Magnet(_)))

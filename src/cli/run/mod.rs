@@ -23,7 +23,7 @@ use playing::{Playing, player_ends};
 use queue::{next_fetch, next_pick};
 
 use super::archive::Archive;
-use super::display::{Display, ReaderGone};
+use super::display::{Display, Unwritten};
 use super::endings::problem;
 use super::error::Problem;
 use super::exit::{Exit, Signal};
@@ -135,14 +135,15 @@ enum End {
     MaxTime,
     /// An item failed, and that was to be the end.
     FirstFailure(Exit),
-    ReaderGone,
+    /// Standard output takes nothing any more.
+    Unwritten(Unwritten),
     /// The player that it was for has ended; well or not.
     Player(Exit),
 }
 
-impl From<ReaderGone> for End {
-    fn from(_: ReaderGone) -> End {
-        End::ReaderGone
+impl From<Unwritten> for End {
+    fn from(unwritten: Unwritten) -> End {
+        End::Unwritten(unwritten)
     }
 }
 
@@ -217,12 +218,12 @@ impl<'a> Run<'a> {
     }
 
     /// Tells of every item before the first begins; first of those that are at fault.
-    fn announce(&mut self) -> Result<(), ReaderGone> {
+    fn announce(&mut self) -> Result<(), Unwritten> {
         (0..self.tracked.len()).try_for_each(|place| self.tell_of_wrong(place))?;
         (0..self.tracked.len()).try_for_each(|place| self.admit(place))
     }
 
-    fn tell_of_wrong(&mut self, place: usize) -> Result<(), ReaderGone> {
+    fn tell_of_wrong(&mut self, place: usize) -> Result<(), Unwritten> {
         match self.tracked[place].wrong.take() {
             Some(problem) => self.fail(place, &problem),
             None => Ok(()),
@@ -230,7 +231,7 @@ impl<'a> Run<'a> {
     }
 
     /// Another source has come, or no more will.
-    fn on_more(&mut self, job: Option<Job>) -> Result<(), ReaderGone> {
+    fn on_more(&mut self, job: Option<Job>) -> Result<(), Unwritten> {
         let Some(job) = job else {
             self.options.feed = None;
             return Ok(());
@@ -302,7 +303,7 @@ impl<'a> Run<'a> {
     }
 
     /// Shows where everything stands.
-    fn look(&mut self, now: Instant) -> Result<(), ReaderGone> {
+    fn look(&mut self, now: Instant) -> Result<(), Unwritten> {
         let under_way = self.tracked.iter().filter(|job| job.running().is_some());
         let samples = under_way.map(Tracked::sample).collect();
         let waiting = self.tracked.iter().filter(|job| job.waits()).count();
@@ -311,7 +312,7 @@ impl<'a> Run<'a> {
     }
 
     /// A job ends with `problem`, which everybody is told.
-    fn fail(&mut self, place: usize, problem: &Problem) -> Result<(), ReaderGone> {
+    fn fail(&mut self, place: usize, problem: &Problem) -> Result<(), Unwritten> {
         let job = &mut self.tracked[place];
         job.fail(problem);
         self.display.problem(problem);

@@ -3,7 +3,7 @@
 use super::job::State;
 use super::{End, Run};
 use crate::base::metainfo::Info;
-use crate::cli::display::ReaderGone;
+use crate::cli::display::Unwritten;
 use crate::cli::error::Problem;
 use crate::cli::exit::Exit;
 use crate::cli::json;
@@ -20,7 +20,7 @@ pub(super) struct Playing {
 
 impl Run<'_> {
     /// The metadata of an item is known: says where players find it, if that is what the run is for.
-    pub(super) fn begin_playing(&mut self, place: usize, info: &Info, selected: &[bool]) -> Result<(), ReaderGone> {
+    pub(super) fn begin_playing(&mut self, place: usize, info: &Info, selected: &[bool]) -> Result<(), Unwritten> {
         let State::Running(running) = &self.tracked[place].state else { return Ok(()) };
         let Some(Stream { listener, player }) = self.options.stream.take() else { return Ok(()) };
         let key = self.tracked[place].key;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::job::{Hold, Running, State};
 use super::{Fetched, Run};
-use crate::cli::display::ReaderGone;
+use crate::cli::display::Unwritten;
 use crate::cli::error::Problem;
 use crate::cli::fetch::fetch;
 use crate::cli::source;
@@ -73,7 +73,7 @@ impl Run<'_> {
     }
 
     /// A source has come, or has not.
-    pub(super) fn on_fetched(&mut self, (place, given): Fetched) -> Result<(), ReaderGone> {
+    pub(super) fn on_fetched(&mut self, (place, given): Fetched) -> Result<(), Unwritten> {
         let job = &mut self.tracked[place];
         let State::Fetching(make) = std::mem::replace(&mut job.state, State::Waiting) else { return Ok(()) };
         match given.and_then(make) {
@@ -86,7 +86,7 @@ impl Run<'_> {
     }
 
     /// Takes an item in, unless another has the same torrent or the archive knows it.
-    pub(super) fn admit(&mut self, place: usize) -> Result<(), ReaderGone> {
+    pub(super) fn admit(&mut self, place: usize) -> Result<(), Unwritten> {
         let Some(item) = &self.tracked[place].item else { return Ok(()) };
         let (id, source) = (source::id(&item.source), item.source.clone());
         if let Some(&twin) = id.hashes().find_map(|hash| self.seen.get(&hash)) {
@@ -107,7 +107,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn skip(&mut self, place: usize, reason: &'static str, note: &str) -> Result<(), ReaderGone> {
+    fn skip(&mut self, place: usize, reason: &'static str, note: &str) -> Result<(), Unwritten> {
         let job = &mut self.tracked[place];
         job.skipped = true;
         job.state = State::Over(crate::cli::exit::Exit::Success);
@@ -130,7 +130,7 @@ impl Run<'_> {
     }
 
     /// The user has chosen, or wants out.
-    pub(super) fn on_picked(&mut self, place: usize, picked: Result<Vec<bool>, Problem>) -> Result<(), ReaderGone> {
+    pub(super) fn on_picked(&mut self, place: usize, picked: Result<Vec<bool>, Problem>) -> Result<(), Unwritten> {
         self.picking = None;
         self.display.hold_back(false);
         match picked {

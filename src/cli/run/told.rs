@@ -2,16 +2,16 @@
 
 use super::Run;
 use super::job::{Hold, State};
-use crate::cli::display::ReaderGone;
+use crate::cli::display::Unwritten;
 use crate::cli::endings::{complete_text, problem_of};
 use crate::cli::exit::Exit;
 use crate::cli::hooks::Occasion;
 use crate::cli::json;
-use crate::cli::text::escape;
+use crate::cli::text::{escape, without_numbers};
 use crate::engine::{Event, FailureKind, ItemKey, Stage};
 
 impl Run<'_> {
-    pub(super) fn on_event(&mut self, key: ItemKey, event: Event) -> Result<(), ReaderGone> {
+    pub(super) fn on_event(&mut self, key: ItemKey, event: Event) -> Result<(), Unwritten> {
         let Some(&place) = self.places.get(&key) else { return Ok(()) };
         let job = &mut self.tracked[place];
         if job.over().is_some() {
@@ -65,7 +65,8 @@ impl Run<'_> {
                 job.complete = true;
                 job.path = path.clone();
                 let (progress, since) = (job.progress(), job.running().map(|running| running.since));
-                display.good("done", &complete_text(&job.name, &progress, since));
+                let wanted = job.selected_bytes().unwrap_or(progress.swarm.wanted_bytes);
+                display.good("done", &complete_text(&job.name, wanted, progress.swarm.downloaded, since));
                 // Standard output holds the bytes themselves where there is no path.
                 if let Some(path) = path {
                     display.json_line(&json::complete(job.key, &path))?;
@@ -78,7 +79,9 @@ impl Run<'_> {
                 }
                 self.options.hooks.fire(Occasion::Complete, || job.told("complete", Exit::Success));
             }
-            Event::Warning(text) => display.warning(&format!("{}: {}", escape(&job.name), escape(&text))),
+            Event::Warning(text) => {
+                display.warning(&format!("{}: {}", escape(&job.name), escape(&without_numbers(&text))));
+            }
             Event::Done => job.end(Exit::Success),
             Event::Failed(failure) if failure.kind == FailureKind::Stopped => {
                 let exit = if job.complete { Exit::Success } else { Exit::Unfinished };

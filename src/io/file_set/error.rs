@@ -15,13 +15,13 @@ pub enum FileError {
     #[error("no space left to write {}", path.display())]
     NoSpace { path: PathBuf },
     /// Found before the first byte was written.
-    #[error("{} needs {needed} bytes and has {free} free", path.display())]
+    #[error("{} has {} free and needs {}", path.display(), mebibytes(*free), mebibytes(*needed))]
     SpaceShort { path: PathBuf, needed: u64, free: u64 },
     /// Something of a foreign make stands where a file belongs.
     #[error("{} is there already and is something else", path.display())]
     Occupied { path: PathBuf },
     /// Links below the output folder are not followed.
-    #[error("{} is a link, and links inside the output folder are not followed", path.display())]
+    #[error("{} is a link, and links inside the output folder are not followed; remove it", path.display())]
     Link { path: PathBuf },
     #[error("{} has {found} bytes where {expected} were expected", path.display())]
     Short { path: PathBuf, expected: u64, found: u64 },
@@ -35,6 +35,11 @@ pub enum FileError {
     /// A file that a torrent is made of.
     #[error("{} vanished while it was hashed", path.display())]
     Vanished { path: PathBuf },
+}
+
+/// `12.3 MiB`.
+fn mebibytes(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }
 
 impl FileError {

@@ -389,7 +389,7 @@ fn a_mistyped_command_does_not_download_what_stands_behind_it() {
 }
 
 /// A service may have no home that it can write to; it wants its files all the same.
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 #[test]
 fn without_a_state_folder_it_downloads_and_says_that_nothing_is_kept() {
     let (place, made) = (Place::new(), tree());

@@ -14,6 +14,7 @@ use crate::base::id::TorrentId;
 use crate::base::magnet::Magnet;
 use crate::engine::ItemSource;
 use crate::io::resume::record_path;
+use crate::io::state_folder;
 
 /// Longer files are none of ours.
 const LONGEST: u64 = 1 << 20;
@@ -44,7 +45,7 @@ impl Unresolved {
 /// What the file system says.
 pub fn keep(state_dir: &Path, magnet: &Magnet, entry: &Entry) -> Result<(), Problem> {
     let entry = Entry { source: magnet.to_string(), ..entry.clone() };
-    let made = std::fs::create_dir_all(state_dir);
+    let made = state_folder::make(state_dir);
     made.map_err(|error| super::error::file_problem("make", state_dir, error))?;
     input_file::save(&path(state_dir, &magnet.id), &[entry])
 }

@@ -5,12 +5,13 @@
 //! torrents and files may not. The system drops it with the process, however that ends; the file stays and is used
 //! again.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::base::hash::sha1;
 use crate::base::id::TorrentId;
+use crate::io::state_folder;
 
 /// Held as long as it lives.
 #[derive(Debug)]
@@ -82,30 +83,25 @@ fn temporary_folder() -> PathBuf {
     std::env::temp_dir().join(format!("rtorrent-cli-{user}"))
 }
 
-/// Makes the folder, closed to others; among the temporary files it must be this user's own.
+/// Makes the folder; among the temporary files it must be this user's own.
 fn make_private(folder: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
+    state_folder::make(folder)?;
     #[cfg(unix)]
     {
-        use std::os::unix::fs::{DirBuilderExt, MetadataExt};
-        builder.mode(0o700).create(folder)?;
-        let meta = fs::symlink_metadata(folder)?;
+        use std::os::unix::fs::MetadataExt;
+        let meta = std::fs::symlink_metadata(folder)?;
         if folder == temporary_folder() && (!meta.is_dir() || meta.uid() != rustix::process::getuid().as_raw()) {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the folder belongs to somebody else"));
         }
-        Ok(())
     }
-    #[cfg(not(unix))]
-    {
-        builder.create(folder)
-    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::base::id::InfoHashV1;
+    use std::fs;
 
     fn id(byte: u8) -> TorrentId {
         TorrentId::from_v1(InfoHashV1([byte; 20]))

@@ -36,6 +36,7 @@ pub mod resolve;
 pub mod resume;
 pub mod scrape;
 pub mod source_files;
+pub mod state_folder;
 pub mod stream;
 pub mod take_up;
 pub mod tracker_task;

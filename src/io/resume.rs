@@ -20,6 +20,7 @@ use crate::base::hash::{sha1, sha256};
 use crate::base::id::{InfoHashV1, InfoHashV2, TorrentId};
 use crate::base::metainfo::Info;
 use crate::io::file_set::{FileSet, Stamp, Synced};
+use crate::io::state_folder;
 use crate::swarm::action::SpilledPiece;
 
 /// What is kept of one torrent.
@@ -225,7 +226,7 @@ pub fn edges_path(state_dir: &Path, id: &TorrentId) -> PathBuf {
 }
 
 fn write_whole(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
+    state_folder::make(folder)?;
     let mut temp = tempfile::Builder::new().prefix(".resume-").tempfile_in(folder)?;
     temp.write_all(bytes)?;
     temp.as_file().sync_all()?;

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::error::FileError;
 use super::{Stamp, sys};
 use crate::base::layout::Layout;
+use crate::io::state_folder;
 
 #[derive(Debug)]
 pub(super) struct Edges {
@@ -124,9 +125,14 @@ impl Edges {
 /// Opens the named edge file; `None` if it is not there and is not to be made, or if another process holds it.
 fn open_kept(path: &Path, make: bool) -> io::Result<Option<File>> {
     if let (true, Some(folder)) = (make, path.parent()) {
-        std::fs::create_dir_all(folder)?;
+        state_folder::make(folder)?;
     }
-    match OpenOptions::new().read(true).write(true).create(make).truncate(false).open(path) {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(make).truncate(false);
+    // Bytes of files that may be nobody else's business.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
         Ok(file) => match file.try_lock() {
             Ok(()) => Ok(Some(file)),
             Err(std::fs::TryLockError::WouldBlock) => Ok(None),
@@ -174,6 +180,12 @@ mod tests {
         let mut back = [0; 5];
         assert!(matches!(edges.read(1, 5, &mut back), Err(FileError::Missing { .. })));
         edges.write(1, 5, &mut [IoSlice::new(b"abcde")]).unwrap();
+
+        #[cfg(unix)]
+        {
+            let mode = std::os::unix::fs::PermissionsExt::mode(&path.metadata().unwrap().permissions());
+            assert_eq!(mode & 0o777, 0o600, "closed to others");
+        }
 
         let second = Edges::new(&layout, Some(path.clone()));
         second.write(1, 5, &mut [IoSlice::new(b"fghij")]).unwrap();

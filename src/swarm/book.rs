@@ -268,10 +268,6 @@ impl Book {
         self.ready.first().is_some_and(|(rank, _)| rank.failures == 0)
     }
 
-    pub fn any_ready(&self) -> bool {
-        !self.ready.is_empty()
-    }
-
     /// Who told of an address; `None` if it is not in the book.
     pub fn source(&self, addr: SocketAddr) -> Option<Source> {
         self.entries.get(&canonical(addr)).map(|entry| entry.source)

@@ -340,11 +340,6 @@ impl Tiers {
         &self.at(key).url
     }
 
-    /// True if `key` has ever answered with peers (or with none, but well).
-    pub fn has_answered(&self, key: TrackerKey) -> bool {
-        self.at(key).answered
-    }
-
     // ---- saying ----
 
     /// The announce that is due to a tracker in a round.

@@ -137,11 +137,6 @@ impl Flight {
         self.overdue_at
     }
 
-    /// When the last packet at the front was sent.
-    pub fn front_sent_at(&self) -> Option<Instant> {
-        self.packets.front().map(|packet| packet.at)
-    }
-
     /// There is nothing more to send: rates measured now say nothing about the path.
     pub fn set_app_limited(&mut self) {
         self.app_limited_until = (self.delivered + self.under_way).max(1);

@@ -101,11 +101,6 @@ impl Handshake {
         let len = bytes.len().min(PROTOCOL.len());
         bytes[..len] == PROTOCOL[..len]
     }
-
-    /// The info hash, once the first 48 bytes are there: an incoming handshake can be answered before the rest.
-    pub fn info_hash_of(bytes: &[u8]) -> Option<InfoHashV1> {
-        Some(InfoHashV1(bytes.get(28..48)?.try_into().ok()?))
-    }
 }
 
 #[cfg(test)]

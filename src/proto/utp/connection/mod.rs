@@ -171,11 +171,6 @@ impl Connection {
         }
     }
 
-    /// An address that called and has not shown that it got our answer.
-    pub fn is_unproven(&self) -> bool {
-        self.state == State::Called
-    }
-
     /// What has happened since the last call.
     pub fn take_news(&mut self) -> News {
         std::mem::take(&mut self.news)

@@ -260,15 +260,15 @@ impl HttpClient {
         reach: Reach,
         dress: impl Fn(RequestBuilder, &Url) -> RequestBuilder,
     ) -> Result<Landed, HttpError> {
+        let ready = async |url: &Url| {
+            if url.scheme() == "https" {
+                self.get_ready().await;
+            }
+        };
         // Once for all: a server may keep us waiting until its own name has another address.
-        let hosts = self.hosts(reach, named).await;
+        let (hosts, ()) = tokio::join!(self.hosts(reach, named), ready(named));
         for _ in 0..=redirects {
-            let ready = async {
-                if url.scheme() == "https" {
-                    self.get_ready().await;
-                }
-            };
-            tokio::join!(self.permit(&url, hosts), ready).0?;
+            tokio::join!(self.permit(&url, hosts), ready(&url)).0?;
             let client = self.0.of(&url, family, hosts).await?;
             let response = self.send(dress(client.get(url.clone()), &url)).await?;
             let Some(place) = redirect_of(&response) else { return Ok(Landed::On(response)) };

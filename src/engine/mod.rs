@@ -1,6 +1,6 @@
 //! Wiring and lifetime: one task per torrent over the drivers of `io`, seen from above as handles and events.
 //!
-//! [`Engine`] owns what a run shares and starts a [`torrent_task`] for each [`Item`]; the task owns its
+//! [`Engine`] owns what a run shares and starts a `torrent_task` for each [`Item`]; the task owns its
 //! `swarm::Torrent`. The life of an item is told a file a chapter: `begin`, `prepare`, `carry_out`, `on_disk`,
 //! `complete`, `close`.
 

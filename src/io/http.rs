@@ -2,7 +2,7 @@
 //!
 //! Every body is read piece by piece up to a cap, what is gzipped is unpacked here up to the same cap, and redirects are
 //! followed here, since each hop is looked at: a link may lead to a `magnet:`, or from the internet into the local
-//! network. The connections are those of [`clients`].
+//! network. The connections are those of `clients`.
 
 mod clients;
 

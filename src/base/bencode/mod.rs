@@ -1,6 +1,6 @@
 //! Bencode from strangers (BEP 3, "bencoding"): a guard first, then a borrowed reader or serde.
 //!
-//! Nothing looks at bytes from the network or from a file before [`scan`] has walked them: it knows no recursion and
+//! Nothing looks at bytes from the network or from a file before [`scan()`] has walked them: it knows no recursion and
 //! allocates nothing, so that nesting, lengths and sizes can do no harm afterwards. Behind it stand two readers:
 //! [`Value`] and [`Dict`] borrow from the scanned bytes and forgive what the wild brings (unsorted keys, keys that are no
 //! text, integers of any size), and [`from_bytes`] fills serde types where a message has few and known shapes.
@@ -47,7 +47,7 @@ pub enum BencodeError {
 /// not be text go into `serde_bytes::ByteBuf`.
 ///
 /// # Errors
-/// What [`scan`] refuses, and [`BencodeError::Shape`] if the value does not fit the type.
+/// What [`scan()`] refuses, and [`BencodeError::Shape`] if the value does not fit the type.
 pub fn from_bytes<T: DeserializeOwned>(bytes: &[u8], limits: Limits) -> Result<(T, usize), BencodeError> {
     let consumed = scan(bytes, limits)?;
     let value =

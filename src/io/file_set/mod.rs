@@ -3,7 +3,7 @@
 //! [`FileSet`] knows for each file where its bytes lie: under its name, under its name with `.part` while it is
 //! unfinished, or in the torrent's edge file as long as it is not selected. Files are made when their first byte comes,
 //! sparse and at full length, and get their name when every byte is verified. Padding is never stored and reads as
-//! zeros. Everything goes through the [`folder`] wall, so that nothing outside the output folder is touched.
+//! zeros. Everything goes through the `folder` wall, so that nothing outside the output folder is touched.
 //!
 //! It is shared by the disk threads. One mutex guards what is known of the files; no data is read or written under it.
 //!

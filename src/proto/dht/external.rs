@@ -1,6 +1,6 @@
 //! Which address the world sees us at, by the votes of nodes that answer us (BEP 42, "Bootstrapping").
 //!
-//! One node can't be trusted, nor many on one subnet: each subnet has one vote, the last [`Votes::KEPT`] count, and
+//! One node can't be trusted, nor many on one subnet: each subnet has one vote, the last `Votes::KEPT` count, and
 //! an address is believed once enough of them agree and most of them do.
 
 use std::collections::VecDeque;

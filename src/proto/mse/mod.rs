@@ -9,9 +9,9 @@
 //! 4. B → A  ENC(VC, crypto_select, len(PadD), PadD), then the payload in the selected way
 //! ```
 //!
-//! Y are Diffie-Hellman keys ([`dh`]), S the secret that follows from them, SKEY the info hash, VC eight zero bytes, IA
-//! the caller's first payload; ENC is RC4 ([`rc4`]) with a key for each direction. Nobody says how long PadA and PadB
-//! are: what follows them is searched for ([`sync`]).
+//! Y are Diffie-Hellman keys (`dh`), S the secret that follows from them, SKEY the info hash, VC eight zero bytes, IA
+//! the caller's first payload; ENC is RC4 (`rc4`) with a key for each direction. Nobody says how long PadA and PadB
+//! are: what follows them is searched for (`sync`).
 //!
 //! [`Initiator`] and [`Receiver`] are machines for the two sides. They say how many bytes they can take ([`wants`]) and
 //! never take a byte of the payload: who drives them reads no further, and can hand the bare socket on when the payload

@@ -122,7 +122,7 @@ fn stream(folder: &Path, torrent: &Torrent, truth: &[u8]) -> Result<(), String> 
         (None, 0..all),
     ] {
         let mut curl = Command::new("curl");
-        curl.args(["-sS", "--fail", "--max-time", "100", &url]);
+        curl.args(["-sS", "--fail", "--max-time", "300", &url]);
         if let Some(range) = &range {
             curl.args(["-r", range]);
         }

@@ -3,7 +3,7 @@
 //! A piece is shared out among all who would be done with it at about the same time, so that a reader waits for all the
 //! peers' rate and not for that of one; slower peers, and those that have much before it, fetch what is needed later. A
 //! block that its holder would bring late is leased a second time to a peer that can bring it in half of the time: the
-//! first full block wins.
+//! first full block wins. A holder that is silent loses what is needed later, too.
 
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,8 @@ use crate::swarm::torrent::Torrent;
 const LOOK: usize = 1_024;
 /// Holders of one block, at most.
 const HOLDERS: u8 = 5;
+/// Who is silent for so long beyond what was to be expected loses what it was asked for.
+const PATIENCE: Duration = LATE;
 /// Without memory for a second lease, a holder that had so long and is late loses its own.
 const HAD_TIME: Duration = Duration::from_secs(1);
 
@@ -89,6 +91,8 @@ impl Torrent {
                 let pace = self.pace(now, Some(piece));
                 // Who is late is not asked while somebody else may be.
                 if late && !pace.is_none() { 0 } else { self.share(now, key, &pace, before) }
+            } else if late && !all.is_none() {
+                0
             } else {
                 self.share(now, key, &all, before)
             };
@@ -123,6 +127,22 @@ impl Torrent {
             let due = self.due_for(now, *key, BLOCK_LEN.into());
             due.is_some_and(|(piece, _, _)| pieces.play.is_critical(piece) && pieces.staging.get(piece).is_none())
         })
+    }
+
+    /// Who has been silent for long loses what readers need while somebody else is at work, but for the first of it:
+    /// that shows when it is back.
+    pub(super) fn relieve(&mut self, now: Instant) {
+        let Some(pieces) = self.pieces.as_ref().filter(|pieces| !pieces.play.is_empty()) else { return };
+        let silent: Vec<PeerKey> =
+            self.peers.keys().copied().filter(|key| self.silence(now, *key) > PATIENCE).collect();
+        if silent.is_empty() || self.pace(now, None).is_none() {
+            return;
+        }
+        let behind_first = silent.iter().flat_map(|key| pieces.staging.leases().of(*key).skip(1));
+        let due = behind_first.filter(|(_, lease)| pieces.play.deadline(lease.run.piece).is_some());
+        // What it was asked for just now may be all that it owes.
+        let due: Vec<RunId> = due.filter(|(_, lease)| lease.since + LATE <= now).map(|(id, _)| id).collect();
+        self.recall_runs(&due);
     }
 
     /// A second lease of blocks that a reader waits for and somebody else is late with.

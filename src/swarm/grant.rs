@@ -53,6 +53,7 @@ impl Torrent {
         let rate = |key: &PeerKey| self.peers.get(key).map_or(0, |peer| peer.rate);
         let mut hungry: Vec<PeerKey> = self.hungry.iter().copied().collect();
         hungry.sort_by_key(|key| std::cmp::Reverse(rate(key)));
+        self.relieve(now);
         for key in hungry {
             self.serve(now, key);
         }
@@ -71,9 +72,8 @@ impl Torrent {
         let mut left = self.allowance(now, key);
         let (mut runs, mut last) = (Vec::new(), self.peers.get(&key).and_then(|peer| peer.last));
         let mut short = false;
-        if left > 0
-            && let Some(run) = self.rescue(now, key)
-        {
+        // For what a reader waits for the peer may have more than its share.
+        if let Some(run) = self.rescue(now, key) {
             left = left.saturating_sub(run.bytes.len() as u64);
             runs.push(run);
         }
@@ -101,7 +101,6 @@ impl Torrent {
             self.on_unserved(now, key, short);
             return;
         }
-        peer.asked.get_or_insert(now);
         let granted: u64 = runs.iter().map(|run| run.bytes.len() as u64).sum();
         peer.hungry = peer.hungry.saturating_sub(granted.try_into().unwrap_or(u32::MAX));
         if peer.hungry == 0 {
@@ -109,6 +108,7 @@ impl Torrent {
         } else {
             self.review_at(now);
         }
+        self.note_asked(now, key);
         self.say(key, PeerCommand::Lease(runs));
     }
 

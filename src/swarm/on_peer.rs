@@ -140,7 +140,7 @@ impl Torrent {
     }
 
     fn on_choked(&mut self, key: PeerKey) {
-        self.with_peer(key, |peer| peer.choking_us = true);
+        self.with_peer(key, |peer| (peer.choking_us, peer.owes) = (true, None));
         self.release_exclusive(key);
         self.supply = true;
     }
@@ -178,6 +178,9 @@ impl Torrent {
         self.after_return(now, piece, brought.complete, brought.closed);
         if let Some(since) = since.filter(|_| brings > 0) {
             self.with_peer(key, |peer| peer.note_brought(now, since, brings));
+        }
+        if brings > 0 || !brought.recalled {
+            self.note_word(now, key);
         }
         if brought.recalled && !full {
             self.note_taken_back(now, key, lacks);

@@ -29,6 +29,8 @@ const FADES: f64 = 1.0;
 const SPEAKS: f64 = 0.1;
 /// So much quicker than it was of late a peer is expected to be, at most.
 const QUICKER: f64 = 1.5;
+/// A peer that holds nothing is not known for its silence any more after this.
+const FORGIVEN: Duration = Duration::from_secs(5);
 /// How much longer a holder is expected to take that is overdue for a while, as a multiple of that while.
 const OVERDUE: u32 = 4;
 
@@ -101,6 +103,10 @@ impl Torrent {
 
     /// A run of which `bytes` were missing was taken back from a peer.
     pub(super) fn note_taken_back(&mut self, now: Instant, key: PeerKey, bytes: u64) {
+        if !self.silence(now, key).is_zero() {
+            // It sends nothing, so nothing is on its way.
+            return;
+        }
         let Some(peer) = self.peers.get_mut(&key) else { return };
         let rate = if peer.rate == 0 { UNKNOWN_RATE } else { peer.pace() };
         let time = |bytes: u64| Duration::from_secs_f64(bytes as f64 / rate as f64);
@@ -123,12 +129,52 @@ impl Torrent {
             return now.saturating_duration_since(since).saturating_sub(LATE) * OVERDUE;
         }
         let due = promised(peer, since, bytes);
+        let silence = self.silence(now, holder);
+        if !silence.is_zero() {
+            return silence * OVERDUE;
+        }
         // One who is late already looks worse with every moment: it may have stalled, and a reader waits.
         if due < now { (now - due) * OVERDUE } else { due - now }
     }
 
+    /// For how long something should have come from the peer, and nothing has. To take things back from it changes
+    /// nothing: only what it brings does, or, if it holds nothing, some time.
+    pub(super) fn silence(&self, now: Instant, key: PeerKey) -> Duration {
+        let (Some(pieces), Some(peer)) = (&self.pieces, self.peers.get(&key)) else { return Duration::ZERO };
+        let Some(owes) = peer.owes else { return Duration::ZERO };
+        let first = pieces.staging.leases().of(key).next().map(|(_, lease)| lease.bytes);
+        if first.is_none() && owes + FORGIVEN < now {
+            return Duration::ZERO;
+        }
+        let due = promised(peer, owes, first.unwrap_or(BLOCK_LEN.into()));
+        now.saturating_duration_since(due + LATE)
+    }
+
+    /// The peer is asked for something that is lent to it since.
+    pub(super) fn note_asked(&mut self, now: Instant, key: PeerKey) {
+        let Some(pieces) = &self.pieces else { return };
+        let idle = !pieces.staging.leases().of(key).any(|(_, lease)| lease.since < now);
+        let begins = idle && self.silence(now, key).is_zero();
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        peer.asked.get_or_insert(now);
+        if begins || peer.owes.is_none() {
+            peer.owes = Some(now);
+        }
+    }
+
+    /// The peer has brought something or given it back by itself.
+    pub(super) fn note_word(&mut self, now: Instant, key: PeerKey) {
+        let holds = self.pieces.as_ref().is_some_and(|pieces| pieces.staging.leases().at_work(key) > 0);
+        if let Some(peer) = self.peers.get_mut(&key) {
+            peer.owes = holds.then_some(now);
+        }
+    }
+
     /// Whether the first run that the peer holds should have come by now: it may have stalled.
     pub(super) fn is_overdue(&self, now: Instant, key: PeerKey) -> bool {
+        if !self.silence(now, key).is_zero() {
+            return true;
+        }
         let (Some(pieces), Some(peer)) = (&self.pieces, self.peers.get(&key)) else { return false };
         let first = pieces.staging.leases().of(key).map(|(_, lease)| lease).find(|lease| !lease.recalled);
         first.is_some_and(|first| promised(peer, first.since, first.bytes) + LATE < now)

@@ -71,6 +71,8 @@ pub struct Peer {
     pub brought: (f64, f64),
     /// When it last brought a run.
     pub delivered: Option<Instant>,
+    /// Since when it has owed something without a word; `None`: it owes nothing.
+    pub owes: Option<Instant>,
     /// Until when it may be sending what was taken back from it.
     pub clears: Option<Instant>,
     /// Told to close: nothing more is asked of it.
@@ -117,6 +119,7 @@ impl Peer {
             asked: None,
             brought: (0.0, 0.0),
             delivered: None,
+            owes: None,
             clears: None,
             closing: false,
             starved: None,

@@ -236,3 +236,46 @@ fn what_comes_soon_is_leased_once() {
     assert!(world.held(other) > 0);
     assert_eq!(blocks_of(&world, other, 0), 0);
 }
+
+/// A reader at the beginning, one that holds much of what is due and brings nothing, and when it was asked.
+fn with_a_silent_holder(seed: u64) -> (World, PeerKey) {
+    let mut world = World::started(seed, 4 * BLOCK, u64::from(100 * 4 * BLOCK), 64 << 20);
+    world.command(window(0, 100, 100));
+    let silent = world.peer(Bitfield::full(100), 64 * BLOCK, 1_000_000);
+    assert!(world.held(silent) >= 16 * BLOCK, "it was asked for several pieces");
+    (world, silent)
+}
+
+#[test]
+fn who_is_silent_keeps_only_the_first_of_what_is_due_as_soon_as_others_are_at_work() {
+    let (mut world, silent) = with_a_silent_holder(13);
+    world.wait(Duration::from_secs(1));
+    assert_eq!(world.recalls, 0, "nobody else could do it");
+    let quick = world.peer(Bitfield::full(100), 32 * BLOCK, 4_000_000);
+    world.wait(Duration::from_millis(100));
+    assert!(world.recalls > 0);
+    assert!(world.held(silent) <= 4 * BLOCK, "{}", world.held(silent));
+    let given_since = world.grants.iter().rposition(|grant| grant.0 == silent);
+    let quick_since = world.grants.iter().position(|grant| grant.0 == quick);
+    assert!(given_since < quick_since, "it gets nothing that is due: {:?}", world.grants);
+    world.check();
+    // As soon as it brings the first of it, it counts again.
+    world.grants.clear();
+    while world.held(silent) > 0 && world.grants.iter().all(|grant| grant.0 != silent) {
+        world.deliver(silent);
+    }
+    assert!(world.grants.iter().any(|grant| grant.0 == silent), "{:?}", world.grants);
+    world.run();
+    assert_eq!((world.completes, &world.disk), (1, &world.truth));
+}
+
+#[test]
+fn one_that_brings_something_now_and_then_is_not_silent() {
+    let (mut world, holder) = with_a_silent_holder(14);
+    world.peer(Bitfield::full(100), 0, 4_000_000);
+    for _ in 0..20 {
+        world.deliver_some(holder, 4);
+        world.wait(Duration::from_millis(100));
+    }
+    assert_eq!(world.recalls, 0);
+}

@@ -1,5 +1,7 @@
 //! Our announces and scrapes against opentracker, over HTTP and UDP.
 
+#[path = "common/free_port.rs"]
+mod free_port;
 #[path = "common/open_tracker.rs"]
 mod open_tracker;
 
@@ -43,7 +45,7 @@ impl OpenTracker {
         let list = folder.path().join("list");
         let hash: String = HASH.iter().map(|byte| format!("{byte:02x}")).collect();
         std::fs::write(&list, format!("{hash}\n")).unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port::free_port();
         let child = open_tracker::command(port, &list).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
         let mut tracker = OpenTracker { child, port, _folder: folder };
         let end = Instant::now() + PATIENCE;

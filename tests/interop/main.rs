@@ -6,6 +6,8 @@
 //! the rows whose name contains it: `cargo test --test interop -- aria2`.
 
 mod content;
+#[path = "../common/free_port.rs"]
+mod free_port;
 mod nginx;
 #[path = "../common/open_tracker.rs"]
 mod open_tracker;
@@ -20,6 +22,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use content::{Content, Torrent};
+use free_port::free_port;
 use nginx::Nginx;
 use peers::Peer;
 use process::Missing;
@@ -41,7 +44,7 @@ struct Scene {
 }
 
 /// How long one transfer may take before it counts as failed. Far above what any needs: it only ends what hangs.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -222,7 +225,7 @@ fn get_by_calling(scene: &Scene, peer: Peer, content: &Content) -> Result<(), St
     let place = Place::free();
     let torrent = content.write(&folder.join("seed"), &place.http_url());
     let tracker = OpenTracker::start(folder, place, &torrent)?;
-    let port = process::free_port();
+    let port = free_port();
     let _seeder = peer.seed_on(folder, &torrent, port)?;
     tracker.wait_for_seed(PATIENCE)?;
     ours::get(folder, &source(&torrent, false), &["--no-trackers", "--peer", &format!("127.0.0.1:{port}")])?;
@@ -288,7 +291,7 @@ fn seed_made_to(
 ) -> Result<(), String> {
     let tracker = OpenTracker::start(folder, place, torrent)?;
     let source = source(torrent, magnet);
-    let port = process::free_port();
+    let port = free_port();
     let (mut seeder, mut leecher);
     if peer.waits_for_calls() {
         leecher = peer.leech(folder, &source, port)?;

@@ -7,7 +7,8 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::PATIENCE;
-use crate::process::{Running, free_port, wait};
+use crate::free_port::free_port;
+use crate::process::{Running, wait};
 
 /// A running server below a folder that holds `seed`, and perhaps `wrong`.
 pub struct Nginx {

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::content::{Content, Torrent};
-use crate::process::{Running, free_port, python};
+use crate::free_port::free_port;
+use crate::process::{Running, python};
 
 /// A program from Debian.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,10 +1,8 @@
 //! Child processes that never outlive the test, and waiting for conditions.
 
 use std::fs::File;
-use std::net::{TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 /// A program that this machine lacks, and the Debian package that has it.
@@ -124,18 +122,6 @@ pub fn wait(patience: Duration, condition: &mut dyn FnMut() -> Result<(), String
             Ok(()) => return Ok(()),
             Err(complaint) if Instant::now() >= end => return Err(format!("{complaint} (after {patience:?})")),
             Err(_) => std::thread::sleep(Duration::from_millis(50)),
-        }
-    }
-}
-
-/// A TCP and UDP port that was free a moment ago. None is given twice, and all are below those that the system gives to
-/// whoever calls out.
-pub fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(21_000);
-    loop {
-        let port = NEXT.fetch_add(1, Ordering::Relaxed);
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() && UdpSocket::bind(("127.0.0.1", port)).is_ok() {
-            return port;
         }
     }
 }

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::content::Torrent;
+use crate::free_port::free_port;
 use crate::open_tracker;
-use crate::process::{Running, free_port, wait};
+use crate::process::{Running, wait};
 
 /// Where a tracker will listen.
 #[derive(Clone, Copy)]

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::content::{Content, Torrent};
+use crate::free_port::free_port;
 use crate::peers::Peer;
-use crate::process::{free_port, python};
+use crate::process::python;
 use crate::tracker::{OpenTracker, Place};
 use crate::{PATIENCE, Row, Scene, ours};
 

@@ -16,7 +16,9 @@ SERVICE = "urn:schemas-upnp-org:service:WANIPConnection:1"
 
 
 def say(*words):
-    print(*words, flush=True)
+    # In one piece: other threads say something too.
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+    sys.stdout.flush()
 
 
 def port_mapping():

@@ -164,7 +164,8 @@ const INPUT_FILE: &[&str] = &[
      overwrite, no-part, allocate, no-space-check, sequential, first-last, seed-ratio, seed-time, no-upload, \
      metadata-timeout, stall-timeout, tracker, no-trackers, peer, web-seed, header. aria2's out, select-file, \
      bt-tracker, allow-overwrite, file-allocation and bt-stop-timeout mean the same things. What comes over standard \
-     input (-i -) is read while the run is under way: an item begins when the next source or the end comes, or nothing more for a moment.",
+     input (-i -) is read while the run is under way: an item begins when the next source or the end comes, or nothing \
+     more for a moment.",
     "--save-session writes such a file.",
 ];
 

@@ -93,6 +93,7 @@ impl PathError {
 
 /// How long the proxy may take to be reached.
 const PROXY_DEADLINE: Duration = Duration::from_secs(10);
+
 impl Default for NetPath {
     fn default() -> Self {
         NetPath::open()

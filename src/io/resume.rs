@@ -106,11 +106,10 @@ impl ResumeRecord {
 
     /// The torrent `info` with the piece layers that it lacks and this record has.
     pub fn complete(&self, info: &Arc<Info>) -> Arc<Info> {
-        let lacks = info.trees.as_ref().is_some_and(|trees| trees.missing().next().is_some());
-        match info.with_encoded_layers(&self.layers) {
-            Ok(more) if lacks => Arc::new(more),
-            _ => info.clone(),
+        if info.trees.as_ref().is_none_or(|trees| trees.missing().next().is_none()) {
+            return info.clone();
         }
+        info.with_encoded_layers(&self.layers).map_or_else(|_| info.clone(), Arc::new)
     }
 
     /// Takes in what a sync made durable.

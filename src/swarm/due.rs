@@ -87,15 +87,10 @@ impl Torrent {
             if free == 0 || !peer.serves(piece) || !self.admits(now, key, piece) {
                 return None;
             }
-            let most = if pieces.play.is_critical(piece) {
-                let pace = self.pace(now, Some(piece));
-                // Who is late is not asked while somebody else may be.
-                if late && !pace.is_none() { 0 } else { self.share(now, key, &pace, before) }
-            } else if late && !all.is_none() {
-                0
-            } else {
-                self.share(now, key, &all, before)
-            };
+            let of_piece = pieces.play.is_critical(piece).then(|| self.pace(now, Some(piece)));
+            let pace = of_piece.as_ref().unwrap_or(&all);
+            // Who is late is not asked while somebody else may be.
+            let most = if late && !pace.is_none() { 0 } else { self.share(now, key, pace, before) };
             let deadline = pieces.play.deadline(piece)?;
             (most > 0).then_some((piece, deadline, most.min(blocks)))
         })

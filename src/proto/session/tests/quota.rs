@@ -96,15 +96,20 @@ fn a_choke_gives_all_leave_back() {
     assert!(said.contains(&QuotaWord::Wish(Direction::Down, 0)), "{said:?}");
 }
 
-#[test]
-fn blocks_are_served_as_leave_is_had_and_small_frames_pass() {
-    let mut peer = Scripted::new(true);
+/// Under a limit up, the peer may ask for piece 0.
+fn limited_and_unchoked(peer: &mut Scripted) {
     peer.session.set_limited(peer.now, false, true);
     peer.log.push(0);
     peer.command(PeerCommand::HavesGrew);
     peer.says(Message::Interested);
     peer.command(PeerCommand::Choke(false));
     peer.written();
+}
+
+#[test]
+fn blocks_are_served_as_leave_is_had_and_small_frames_pass() {
+    let mut peer = Scripted::new(true);
+    limited_and_unchoked(&mut peer);
     for nth in 0..2 {
         peer.says(Message::Request(BlockRequest { piece: 0, begin: nth * BLOCK_LEN, len: BLOCK_LEN }));
     }
@@ -124,12 +129,7 @@ fn blocks_are_served_as_leave_is_had_and_small_frames_pass() {
 #[test]
 fn hashes_wait_for_leave_go_before_blocks_and_are_no_upload() {
     let mut peer = Scripted::with(true, |config| config.v2 = true);
-    peer.session.set_limited(peer.now, false, true);
-    peer.log.push(0);
-    peer.command(PeerCommand::HavesGrew);
-    peer.says(Message::Interested);
-    peer.command(PeerCommand::Choke(false));
-    peer.written();
+    limited_and_unchoked(&mut peer);
     let range = HashRange { root: [5; 32], base: 2, index: 0, length: 512, proof: 8 };
     peer.says(Message::Request(BlockRequest { piece: 0, begin: 0, len: BLOCK_LEN }));
     peer.says(Message::HashRequest(range));
